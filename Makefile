@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test lint units molecule bench clean
+
+help: ## Show this list
+	@scripts/help.sh
+
+demo: ## Run the sample application below .demo/, without root or Docker
+	@scripts/demo.sh
+
+demo-down: ## Stop the demo and remove .demo/
+	@scripts/demo-down.sh
+
+test: ## Install what is needed, then lint, units and molecule
+	@scripts/test.sh
+
+lint: ## Run the linters and ansible-test sanity
+	@scripts/lint.sh
+
+units: ## Run the unit tests, plain and under ansible-test
+	@scripts/units.sh
+
+molecule: ## Deploy into containers with systemd and look at the outcome
+	@scripts/molecule.sh
+
+bench: ## Measure the deploys against each other
+	@scripts/bench.sh
+
+clean: ## Remove the virtual environments and caches
+	@scripts/clean.sh

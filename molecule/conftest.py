@@ -1,0 +1,49 @@
+"""What every scenario's tests share: a test is run once for each host, worker or queue it asks for."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import APPS, HOSTS, logs_of
+
+
+def subjects(names):
+    """Answer, for the fixtures a test asks for, what it is run with."""
+    if "worker" in names:
+        return "worker", [(worker.app, worker, worker.node) for host in HOSTS for worker in host.workers]
+    if "queue" in names:
+        return "queue", [(app, queue, str(queue)) for app in APPS for queue in app.queues]
+    if "app" in names:
+        return "app", [(app, app, app.name) for app in APPS]
+    if "worker_host" in names:
+        return "worker_host", [(host.app, host, host.name) for host in HOSTS if host.workers]
+    if "beat_host" in names:
+        return "beat_host", [(host.app, host, host.name) for host in HOSTS if "celery_beat" in host.groups]
+    if "flower_host" in names:
+        return "flower_host", [(host.app, host, host.name) for host in HOSTS if "celery_flower" in host.groups]
+    if "host" in names:
+        return "host", [(host.app, host, host.name) for host in HOSTS]
+    return None, []
+
+
+def pytest_generate_tests(metafunc):
+    name, found = subjects(metafunc.fixturenames)
+    if name is None:
+        return
+    values = [pytest.param(subject, id=label, marks=pytest.mark.app(str(app))) for app, subject, label in found]
+    metafunc.parametrize(name, values)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        mark = item.get_closest_marker("app")
+        item.add_marker(pytest.mark.xdist_group(mark.args[0] if mark else "fleet"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        mark = item.get_closest_marker("app")
+        for title, text in logs_of(mark.args[0] if mark else None):
+            report.sections.append((title, text))

@@ -1,0 +1,202 @@
+"""The deployed hosts as the tests see them, and the one way to wait for something."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.parse
+from pathlib import Path
+
+import testinfra
+
+PROJECT = Path(__file__).resolve().parents[3]
+FACTS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+CLIENT = Path(__file__).with_name("client.py").read_text(encoding="utf-8")
+
+
+def wait_for(predicate, timeout, why):
+    """Call the predicate until it answers something true; return that, or fail saying why it was waited for."""
+    end = time.monotonic() + timeout
+    while True:
+        answer = predicate()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout} s: {why}; last answer: {answer!r}")
+        time.sleep(0.2)
+
+
+class Service:
+    """One service of a host, under whichever manager runs it."""
+
+    def __init__(self, host, kind, instance=""):
+        self.host = host
+        self.systemd = host.manager == "systemd"
+        separator = "@" if self.systemd else "-"
+        self.name = f"{host.app}-{kind}" + (f"{separator}{instance}" if instance else "")
+        self.instance = instance
+        self.log_name = f"{kind}-{instance}" if instance else kind
+
+    @property
+    def app(self):
+        return self.host.app
+
+    @property
+    def node(self):
+        return f"{self.instance}@{self.host.name}"
+
+    @property
+    def queues(self):
+        return next(entry["queues"] for entry in self.host.facts["instances"] if entry["name"] == self.instance)
+
+    @property
+    def is_running(self):
+        if self.systemd:
+            return self.host.on.service(f"{self.name}.service").is_running
+        return self.host.on.run(f"supervisorctl status {self.name}").rc == 0
+
+    @property
+    def is_known(self):
+        if self.systemd:
+            return self.host.on.service(f"{self.name}.service").exists
+        return "no such process" not in self.host.on.run(f"supervisorctl status {self.name}").stdout.lower()
+
+    @property
+    def pid(self):
+        if self.systemd:
+            return int(self.host.check(f"systemctl show --property=MainPID --value {self.name}.service"))
+        return int(self.host.check(f"supervisorctl pid {self.name}"))
+
+    def stop(self):
+        self.host.check(f"systemctl stop {self.name}.service" if self.systemd else f"supervisorctl stop {self.name}")
+
+    def start(self):
+        self.host.check(f"systemctl start {self.name}.service" if self.systemd else f"supervisorctl start {self.name}")
+
+    def log(self, lines):
+        if self.systemd:
+            return self.host.on.run(f"journalctl --no-pager --lines={lines} --unit={self.name}.service").stdout
+        return self.host.on.run(f"tail -n {lines} /var/log/{self.app}/{self.log_name}.log").stdout
+
+
+class Host:
+    """A test host, with what its inventory says of it."""
+
+    def __init__(self, facts):
+        self.facts = facts
+        self.name = facts["name"]
+        self.container = facts["container"]
+        self.app = facts["app"]
+        self.manager = facts["manager"]
+        self.groups = facts["groups"]
+        self.on = testinfra.get_host(f"docker://{self.container}")
+
+    @functools.cached_property
+    def workers(self):
+        """Return the worker instances that the inventory declares."""
+        if "celery_workers" not in self.groups:
+            return []
+        return [Service(self, "worker", entry["name"]) for entry in self.facts["instances"]]
+
+    @property
+    def services(self):
+        """Return all services that the inventory declares."""
+        single = [Service(self, kind) for kind in ("beat", "flower") if f"celery_{kind}" in self.groups]
+        return self.workers + single
+
+    @property
+    def secrets(self):
+        """Return every password that a service of this application knows, by what it opens."""
+        secrets = {
+            "broker": urllib.parse.urlsplit(self.facts["broker_url"]).password,
+            "result backend": urllib.parse.urlsplit(self.facts["result_backend"]).password,
+        }
+        for entry in self.facts["flower_basic_auth"]:
+            secrets[f"flower {entry.partition(':')[0]}"] = entry.partition(":")[2]
+        return {name: urllib.parse.unquote(value) for name, value in secrets.items() if value}
+
+    def check(self, command):
+        """Run a command, which must succeed; return what it printed."""
+        return self.on.check_output(command)
+
+    def python(self, source, *arguments, prefix=()):
+        """Run Python source on the host, from stdin, so that none of it is seen in argv."""
+        argv = ["docker", "exec", "--interactive", self.container, *prefix, *arguments]
+        done = subprocess.run(argv, input=source, capture_output=True, text=True, timeout=180, check=False)
+        assert done.returncode == 0, f"{' '.join(argv)} on {self.name} failed:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def client(self, **request):
+        """Ask the application something from this host, as its own commands would."""
+        request["app"] = self.facts["module"]
+        run = f"/usr/local/bin/{self.app}-run"
+        answer = self.python(CLIENT, run, "python", "-B", "-", json.dumps(request))
+        return json.loads(answer.splitlines()[-1])
+
+    def call(self, task, *args, **options):
+        """Send a task and return its result."""
+        return self.client(do="call", task=f"shop.tasks.{task}", args=args, **options)[0]
+
+    def inspect(self, method):
+        """Return what the workers answer: {node: reply}."""
+        return self.client(do="inspect", method=method)
+
+
+class App:
+    """An application: the hosts that share its name."""
+
+    def __init__(self, name, hosts):
+        self.name = name
+        self.hosts = hosts
+        self.workers = [worker for host in hosts for worker in host.workers]
+        self.host = self.workers[0].host
+        names = sorted({queue for worker in self.workers for queue in worker.queues})
+        self.queues = [Queue(self, queue) for queue in names]
+
+    def __str__(self):
+        return self.name
+
+
+class Queue:
+    """A queue of an application, with the nodes that are declared to consume it."""
+
+    def __init__(self, app, name):
+        self.app = app
+        self.name = name
+        self.nodes = {worker.node for worker in app.workers if name in worker.queues}
+
+    def __str__(self):
+        return f"{self.app.name}-{self.name}"
+
+
+HOSTS = [Host(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(FACTS.glob("facts-*.json"))]
+APPS = [App(name, [host for host in HOSTS if host.app == name]) for name in sorted({host.app for host in HOSTS})]
+
+
+def host_named(name):
+    """Return the host of that inventory name."""
+    return next(host for host in HOSTS if host.name == name)
+
+
+def logs_of(app):
+    """Yield the last lines of every service of an application, for a test that failed."""
+    for host in HOSTS:
+        if app in (None, host.app):
+            for service in host.services:
+                yield f"{service.name} on {host.name}", service.log(15)
+
+
+def deploy(*arguments):
+    """Run the deploy playbook on the scenario's inventories; return the finished process."""
+    inventories = [f"--inventory={source}" for source in os.environ["TASKFLEET_INVENTORIES"].split(":")]
+    argv = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        *inventories,
+        *arguments,
+        "taskfleet.celery.deploy",
+    ]
+    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)

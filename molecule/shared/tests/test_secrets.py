@@ -1,0 +1,27 @@
+"""No password can be read by who should not read it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+SCAN = Path(__file__).with_name("scan.py").read_text(encoding="utf-8")
+
+
+def scan(host, secrets):
+    head, future, rest = SCAN.partition("from __future__ import annotations\n")
+    source = f"{head}{future}REQUEST = {json.dumps(json.dumps(secrets))}\n{rest}"
+    return json.loads(host.python(source, "python3", "-"))
+
+
+def test_no_secret_can_be_read(host):
+    assert {"broker"} <= set(host.secrets)
+    answer = scan(host, host.secrets)
+    assert answer["found"] == []
+    assert answer["looked_at"] > 100
+
+
+def test_the_scan_finds_what_is_there(host):
+    """The application's name is everywhere; a scan that does not see it sees nothing."""
+    answer = scan(host, {"name": f"/usr/local/bin/{host.app}-run"})
+    assert answer["found"]

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that the modules share which look from the application's Python, and how they start it.
+
+The options mirror the documentation fragment _connection. Private to the collection.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._envfile import EnvironmentFileError, parse
+from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import REFUSALS, run
+from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import secrets_in
+
+# Ansible replaces these literals everywhere in a result; a short one would spoil ordinary words.
+SHORTEST_NO_LOG = 8
+
+
+def connection_arguments():
+    """Return the argument specification of the fragment _connection."""
+    return {
+        "celery_python": {"type": "path", "required": True},
+        "app": {"type": "str"},
+        "chdir": {"type": "path"},
+        "pythonpath": {"type": "list", "elements": "path", "default": []},
+        "environment_file": {"type": "path"},
+        "environment": {"type": "dict", "default": {}, "no_log": True},
+        "user": {"type": "str"},
+        "group": {"type": "str"},
+    }
+
+
+def narrow_no_log(module, environment, broker_url=""):
+    """Hide the passwords and only the passwords of an environment.
+
+    The option is no_log, and Ansible would take each of its values, such as a time zone or a 1, out of the result.
+    """
+    secrets = secrets_in(dict(environment, broker_url=broker_url or ""))
+    module.no_log_values = {secret for secret in secrets if len(secret) >= SHORTEST_NO_LOG}
+    module.params["environment"] = dict.fromkeys(module.params["environment"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+
+
+def read_environment(module):
+    """Return the variables of the file with those of the dict laid over them; fail on a file that cannot be read."""
+    environment = {}
+    path = module.params["environment_file"]
+    if path:
+        try:
+            with open(path, encoding="utf-8") as stream:
+                environment = parse(stream.read())
+        except (OSError, UnicodeDecodeError, EnvironmentFileError) as error:
+            text = "environment_file {0} cannot be read: {1}; correct the path or the file".format(path, error)
+            module.fail_json(msg=text, kind="environment_file")
+    environment.update((name, str(value)) for name, value in module.params["environment"].items())
+    return environment
+
+
+def look(module, modules, arguments, environment):
+    """Run the last of the remote modules in the application's Python; fail when it cannot even be started."""
+    outcome = run(
+        module.params["celery_python"],
+        modules,
+        arguments,
+        user=module.params["user"],
+        group=module.params["group"],
+        directory=module.params["chdir"] or "/",
+        pythonpath=module.params["pythonpath"],
+        environment=environment,
+        timeout=module.params["timeout"],
+    )
+    if outcome.error in REFUSALS:
+        module.fail_json(msg=outcome.message, kind=outcome.error)
+    return outcome

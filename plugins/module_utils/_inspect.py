@@ -1,0 +1,154 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings the replies of workers into one form, whatever their version. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import mask
+
+METHODS = (
+    "ping",
+    "active",
+    "reserved",
+    "scheduled",
+    "stats",
+    "active_queues",
+    "registered",
+    "revoked",
+    "conf",
+    "report",
+    "clock",
+    "query_task",
+)
+
+TASK_KEYS = ("id", "name", "hostname", "time_start", "acknowledged", "worker_pid")
+DELIVERY_KEYS = ("exchange", "routing_key", "priority", "redelivered")
+
+
+def commands(methods, task_ids):
+    """Return the control commands, each with its parameters, in the order in which they are sent."""
+    parameters = {"active": {"safe": True}, "conf": {"with_defaults": False}, "query_task": {"ids": list(task_ids)}}
+    return [[method, parameters.get(method, {})] for method in METHODS if method in methods]
+
+
+def summary(replies, awaited, methods):
+    """Return nodes, silent, duplicates and unanswered from replies of the form [method, node, reply]."""
+    nodes, duplicates = {}, set()
+    for method, node, reply in replies:
+        if method in nodes.setdefault(node, {}):
+            duplicates.add(node)
+        else:
+            nodes[node][method] = normal(method, reply)
+    unanswered = {
+        node: [method for method in methods if method not in nodes[node]]
+        for node in sorted(nodes)
+        if not set(methods) <= set(nodes[node])
+    }
+    return {
+        "nodes": {node: nodes[node] for node in sorted(nodes)},
+        "silent": sorted(set(awaited) - set(nodes)),
+        "duplicates": sorted(duplicates),
+        "unanswered": unanswered,
+    }
+
+
+def normal(method, reply):
+    """Return a reply in the form that the documentation of celery_inspect_info tells."""
+    if isinstance(reply, dict) and set(reply) == {"error"}:
+        return {"error": mask(str(reply["error"]))}
+    return FORMS[method](reply)
+
+
+def snake(value):
+    """Return a structure whose keys are snake_case."""
+    if isinstance(value, dict):
+        return {str(key).replace("-", "_"): snake(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [snake(item) for item in value]
+    return value
+
+
+def task(info):
+    """Return what is known of a task without its arguments, which may be large, or secret."""
+    told = {key: info.get(key) for key in TASK_KEYS}
+    delivery = info.get("delivery_info") or {}
+    told["delivery_info"] = {key: delivery.get(key) for key in DELIVERY_KEYS}
+    return told
+
+
+def tasks(reply):
+    """Return tasks, the oldest first; one that has not begun comes last."""
+    return sorted(
+        map(task, reply or ()), key=lambda info: (info["time_start"] is None, info["time_start"] or 0, info["id"])
+    )
+
+
+def scheduled(reply):
+    """Return tasks that wait for their time, the next first."""
+    entries = [
+        {"eta": entry.get("eta"), "priority": entry.get("priority"), "request": task(entry.get("request") or {})}
+        for entry in reply or ()
+    ]
+    return sorted(entries, key=lambda entry: (entry["eta"] or "", entry["request"]["id"] or ""))
+
+
+def stats(reply):
+    """Return a worker's statistics; total keeps the names of the tasks as they are."""
+    told = mask(snake({key: value for key, value in reply.items() if key != "total"}))
+    told["total"] = dict(reply.get("total") or {})
+    pool = told.get("pool")
+    if isinstance(pool, dict):
+        # The threads and gevent pools name their slots, where prefork has process ids.
+        pool["processes"] = pool.get("processes") or []
+    return told
+
+
+def queue(info):
+    """Return what is known of a queue that a worker consumes."""
+    exchange = info.get("exchange") or {}
+    arguments = info.get("queue_arguments") or {}
+    return {
+        "name": info.get("name"),
+        "exchange": exchange.get("name", ""),
+        "exchange_type": exchange.get("type", ""),
+        "routing_key": info.get("routing_key"),
+        "alias": info.get("alias"),
+        "durable": info.get("durable"),
+        "exclusive": info.get("exclusive"),
+        "auto_delete": info.get("auto_delete"),
+        "no_ack": info.get("no_ack"),
+        "max_priority": info.get("max_priority") or arguments.get("x-max-priority"),
+    }
+
+
+def queues(reply):
+    """Return the queues that a worker consumes, by name."""
+    return sorted(map(queue, reply or ()), key=lambda told: told["name"] or "")
+
+
+def registered(reply):
+    """Return the names of the registered tasks, without the attributes that a worker puts behind them."""
+    return sorted(name.partition(" [")[0] for name in reply or ())
+
+
+def queried(reply):
+    """Return state and task of each task that a worker knows."""
+    return {key: {"state": found[0], "request": task(found[1])} for key, found in sorted((reply or {}).items())}
+
+
+FORMS = {
+    "ping": lambda reply: reply.get("ok") if isinstance(reply, dict) else reply,
+    "active": tasks,
+    "reserved": tasks,
+    "scheduled": scheduled,
+    "stats": stats,
+    "active_queues": queues,
+    "registered": registered,
+    "revoked": lambda reply: sorted(reply or ()),
+    "conf": lambda reply: mask(reply or {}),
+    "report": lambda reply: mask(reply.get("ok", "") if isinstance(reply, dict) else str(reply)),
+    "clock": lambda reply: reply.get("clock") if isinstance(reply, dict) else reply,
+    "query_task": queried,
+}

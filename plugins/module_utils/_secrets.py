@@ -1,0 +1,64 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Takes passwords out of whatever is about to be shown.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+MASK = "***"
+
+# Shorter literals would mask ordinary words.
+SHORTEST_LITERAL = 4
+
+_NAME = r"(?:passw(?:or)?d|passphrase|pwd|secret|token|credentials?|(?:api|access|private|signing|encryption)_?key)"
+_SECRET_NAME = re.compile(_NAME + r"|(?:^|_)auth(?:_|$)|(?:^|_)pass$", re.IGNORECASE)
+# The password of a URL ends at the last @ before the next URL begins.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)([^\s:/@'\"<>]*):((?:(?!://)[^\s'\"<>])+)@")
+_ASSIGNED = re.compile(r"(\b\w*" + _NAME + r"\w*=)([^\s&;,'\")\]}]+)", re.IGNORECASE)
+_QUOTED = re.compile(r"(['\"]\w*" + _NAME + r"\w*['\"]\s*:\s*)(['\"])(?:(?!\2).)*\2", re.IGNORECASE)
+
+
+def is_secret_name(name):
+    """Tell whether a setting or a variable of this name holds a secret."""
+    return bool(_SECRET_NAME.search(str(name)))
+
+
+def mask(value, secrets=()):
+    """Return the value without its passwords.
+
+    Takes a URL, a text, a list or a dict. The secrets are literals that are masked in texts, too.
+    """
+    if isinstance(value, dict):
+        return {
+            key: MASK if is_secret_name(key) and isinstance(item, (str, bytes)) and item else mask(item, secrets)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [mask(item, secrets) for item in value]
+    if not isinstance(value, str):
+        return value
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= SHORTEST_LITERAL:
+            value = value.replace(secret, MASK)
+    value = _URL.sub(r"\1\2:" + MASK + "@", value)
+    value = _ASSIGNED.sub(r"\1" + MASK, value)
+    return _QUOTED.sub(r"\1\2" + MASK + r"\2", value)
+
+
+def secrets_in(environment):
+    """Return the secret literals of an environment: named as such, or the password of a URL."""
+    found = set()
+    for name, value in environment.items():
+        text = str(value)
+        if is_secret_name(name):
+            found.add(text)
+        for url in _URL.finditer(text):
+            found.update((url.group(3), unquote(url.group(3))))
+    return sorted(secret for secret in found if len(secret) >= SHORTEST_LITERAL)

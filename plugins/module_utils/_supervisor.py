@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""supervisor as a service manager, over its XML-RPC socket: the same verbs as ``_systemd``."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import time
+import xmlrpc.client
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
+
+DIRECTORY = "/etc/supervisor/conf.d"
+SOCKET = "/var/run/supervisor.sock"
+SUFFIX = ".conf"
+MARGIN = 15
+
+# supervisor's process states (supervisord.org, Subprocesses) in systemd's words.
+_ACTIVE = {
+    "RUNNING": "active",
+    "STARTING": "activating",
+    "BACKOFF": "activating",
+    "STOPPING": "deactivating",
+    "STOPPED": "inactive",
+    "EXITED": "inactive",
+    "FATAL": "failed",
+    "UNKNOWN": "failed",
+}
+
+# Fault codes of supervisor.xmlrpc.Faults.
+_BAD_NAME = 10
+_NOT_RUNNING = 70
+
+
+class SupervisorFault(ServiceError):
+    """supervisord answered, and refused."""
+
+    def __init__(self, method, arguments, fault):
+        super().__init__("supervisor refuses %s(%s): %s" % (method, ", ".join(map(str, arguments)), fault.faultString))
+        self.code = fault.faultCode
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path, timeout):
+        super().__init__()
+        self._path = path
+        self._timeout = timeout
+
+    def make_connection(self, host):
+        return _UnixConnection(self._path, self._timeout)
+
+
+class Supervisor:
+    """Programs in one directory, by name."""
+
+    # Whether a program starts with supervisord is `autostart` in its file.
+    has_boot_state = False
+
+    def __init__(self, directory=DIRECTORY, path=SOCKET):
+        self.directory = directory
+        self._socket = path
+
+    def path(self, name):
+        """Path of the program file of a service."""
+        return os.path.join(self.directory, name + SUFFIX)
+
+    def available(self):
+        """Whether a supervisord listens."""
+        return os.path.exists(self._socket)
+
+    def reload(self):
+        """Let supervisord read its files again; touches no process. Returns the names that differ."""
+        added, changed, removed = self._call("reloadConfig")[0]
+        return {"added": added, "changed": changed, "removed": removed}
+
+    def status(self, names):
+        """``{name: {active, main_pid, enabled}}`` of the programs that supervisord knows."""
+        if not names:
+            return {}
+        wanted = set(names)
+        return {
+            entry["name"]: {
+                "active": _ACTIVE[entry["statename"]],
+                "main_pid": entry["pid"],
+                "enabled": True,
+            }
+            for entry in self._call("getAllProcessInfo")
+            if entry["name"] in wanted
+        }
+
+    def start(self, name, timeout):
+        """Start one and wait at most ``timeout`` seconds until it counts as started (``startsecs``)."""
+        self._adopt(name)
+        if self._state(name) not in ("RUNNING", "STARTING", "BACKOFF"):
+            self._call("startProcess", name, False)
+        self._wait(name, timeout)
+
+    def stop(self, name, timeout):
+        """Stop one: TERM, then KILL after ``stopwaitsecs``."""
+        try:
+            self._call("stopProcess", name, True, timeout=timeout)
+        except SupervisorFault as fault:
+            if fault.code not in (_NOT_RUNNING, _BAD_NAME):
+                raise
+
+    def restart(self, name, timeout):
+        """Stop one, take its new program file, start it."""
+        self.stop(name, timeout)
+        self.start(name, timeout)
+
+    def retire(self, name, timeout):
+        """Stop one for good, while its program file is still there."""
+        self.stop(name, timeout)
+
+    def forget(self, name):
+        """After its program file was removed: no trace of it is left in supervisord."""
+        self.reload()
+        try:
+            self._call("removeProcessGroup", name)
+        except SupervisorFault as fault:
+            if fault.code != _BAD_NAME:
+                raise
+
+    def explain(self, name):
+        """Last bytes of the log of a program."""
+        try:
+            return self._call("tailProcessStdoutLog", name, 0, 2000)[0]
+        except SupervisorFault as fault:
+            return str(fault)
+
+    def _adopt(self, name):
+        """Give supervisord the current program file, without touching other programs."""
+        differing = self.reload()
+        if name in differing["changed"]:
+            self._call("removeProcessGroup", name)
+        if name in differing["changed"] or name in differing["added"]:
+            self._call("addProcessGroup", name)
+
+    def _state(self, name):
+        return self._call("getProcessInfo", name)["statename"]
+
+    def _wait(self, name, timeout):
+        limit = time.monotonic() + timeout
+        while True:
+            state = self._state(name)
+            if state == "RUNNING":
+                return
+            if state not in ("STARTING", "BACKOFF") or time.monotonic() > limit:
+                raise ServiceError("supervisor: %s is %s after start, expected RUNNING" % (name, state))
+            time.sleep(0.2)
+
+    def _call(self, method, *arguments, timeout=30):
+        proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_UnixTransport(self._socket, timeout + MARGIN))
+        try:
+            return getattr(proxy.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            raise SupervisorFault(method, arguments, fault) from fault
+        except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
+            raise ServiceError("supervisord on %s does not answer %s: %s" % (self._socket, method, error)) from error

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemd as a service manager: the same verbs as ``_supervisor``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
+
+DIRECTORY = "/etc/systemd/system"
+SUFFIX = ".service"
+# systemctl itself must come back a little after the job that it waits for.
+MARGIN = 15
+
+
+class Systemd:
+    """Units in one directory, by name without ``.service``."""
+
+    has_boot_state = True
+
+    def __init__(self, directory=DIRECTORY):
+        self.directory = directory
+
+    def path(self, name):
+        """Path of the unit of a service."""
+        return os.path.join(self.directory, name + SUFFIX)
+
+    def available(self):
+        """Whether systemd runs this host."""
+        return os.path.isdir("/run/systemd/system")
+
+    def reload(self):
+        """Let systemd read its units again; touches no process."""
+        self._systemctl("daemon-reload")
+
+    def status(self, names):
+        """``{name: {active, main_pid, enabled}}``; ``active`` is ActiveState of systemctl(1)."""
+        if not names:
+            return {}
+        out = self._systemctl(
+            "show", "--property=Id,ActiveState,MainPID,UnitFileState", *[name + SUFFIX for name in names]
+        )
+        status = {}
+        for block in out.strip().split("\n\n"):
+            values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            status[values["Id"][: -len(SUFFIX)]] = {
+                "active": values["ActiveState"],
+                "main_pid": int(values["MainPID"] or 0),
+                "enabled": values.get("UnitFileState") == "enabled",
+            }
+        return status
+
+    def enable(self, names):
+        """Start these at boot."""
+        if names:
+            self._systemctl("enable", *[name + SUFFIX for name in names])
+
+    def disable(self, names):
+        """No longer start these at boot."""
+        if names:
+            self._systemctl("disable", *[name + SUFFIX for name in names])
+
+    def start(self, name, timeout):
+        """Start one and wait at most ``timeout`` seconds for its job."""
+        self._systemctl("reset-failed", name + SUFFIX, check=False)
+        self._systemctl("start", name + SUFFIX, timeout=timeout)
+
+    def stop(self, name, timeout):
+        """Stop one and wait at most ``timeout`` seconds for its job: TERM, then KILL after TimeoutStopSec."""
+        self._systemctl("stop", name + SUFFIX, timeout=timeout)
+
+    def restart(self, name, timeout):
+        """Stop and start one as one job."""
+        self._systemctl("reset-failed", name + SUFFIX, check=False)
+        self._systemctl("restart", name + SUFFIX, timeout=timeout)
+
+    def retire(self, name, timeout):
+        """Stop one for good, while its unit is still there."""
+        self.stop(name, timeout)
+        self.disable([name])
+
+    def forget(self, name):
+        """After its unit was removed: no trace of it is left in systemd."""
+        self.reload()
+        self._systemctl("reset-failed", name + SUFFIX, check=False)
+
+    def explain(self, name):
+        """Last lines of the journal of a service."""
+        return self._run(["journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + name + SUFFIX]).stdout
+
+    def _systemctl(self, *arguments, check=True, timeout=30):
+        result = self._run(["systemctl", *arguments], timeout + MARGIN)
+        if check and result.returncode != 0:
+            raise ServiceError("systemctl %s: %s" % (" ".join(arguments), result.stderr.strip() or result.returncode))
+        return result.stdout
+
+    def _run(self, argv, timeout=30):
+        try:
+            return subprocess.run(
+                argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ServiceError("%s: no answer within %d s" % (" ".join(argv), timeout)) from error
+        except OSError as error:
+            raise ServiceError("%s: %s" % (argv[0], error)) from error

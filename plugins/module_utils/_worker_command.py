@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of a worker. Pure."""
+
+from __future__ import annotations
+
+import json
+
+
+def settings_overlay(settings):
+    """Celery settings as ``celery worker -- key=value`` takes them.
+
+    Every value carries its type, so that Celery never guesses it
+    (celery/loaders/base.py, cmdline_config_parser).
+
+    :param dict settings: setting names in lower case to values.
+    :raises ValueError: a name without a namespace, which the command line cannot set.
+    """
+    words = []
+    for name in sorted(settings):
+        if "_" not in name:
+            raise ValueError(
+                "celery_worker_settings: %r cannot be set on the command line, which needs a name with an underscore; "
+                "set it in the application" % name
+            )
+        words.append("%s=%s" % (name, _typed(settings[name])))
+    return words
+
+
+def _typed(value):
+    if isinstance(value, bool):
+        return "(bool)%s" % str(value).lower()
+    if isinstance(value, int):
+        return "(int)%d" % value
+    if isinstance(value, float):
+        return "(float)%r" % value
+    if isinstance(value, (dict, list, tuple)) or value is None:
+        return "(json)%s" % json.dumps(value, sort_keys=True)
+    return "(string)%s" % value
+
+
+def worker_argv(instance, celery, app, node, soft, hard, settings):
+    """Arguments of one worker.
+
+    :param dict instance: one element of ``celery_worker_instances``, defaults filled in.
+    :param str celery: path of the ``celery`` command.
+    :param str app: what ``celery -A`` gets.
+    :param str node: node name, ``<instance>@<host>``.
+    :param int soft: soft time limit, seconds.
+    :param int hard: hard time limit, seconds.
+    :param dict settings: Celery settings laid over the application's.
+    """
+    argv = [celery, "-A", app, "worker"]
+    argv += ["--hostname=%s" % node, "--queues=%s" % ",".join(instance["queues"])]
+    argv += ["--pool=%s" % instance["pool"], "--loglevel=%s" % instance["loglevel"]]
+    argv += _size(instance)
+    argv += ["--soft-time-limit=%d" % soft, "--time-limit=%d" % hard]
+    for key in ("prefetch_multiplier", "max_tasks_per_child", "max_memory_per_child"):
+        if instance.get(key) is not None:
+            argv.append("--%s=%d" % (key.replace("_", "-"), instance[key]))
+    argv += ["--%s" % key.replace("_", "-") for key in SWITCHES if instance.get(key)]
+    argv += [str(word) for word in instance.get("extra_args") or []]
+    overlay = settings_overlay(settings)
+    return argv + (["--"] + overlay if overlay else [])
+
+
+SWITCHES = ("without_gossip", "without_mingle", "without_heartbeat")
+
+
+def _size(instance):
+    """Autoscale replaces the concurrency; the solo pool has neither."""
+    if instance.get("autoscale"):
+        return ["--autoscale=%s" % instance["autoscale"]]
+    if instance["pool"] == "solo" or instance.get("concurrency") is None:
+        return []
+    return ["--concurrency=%d" % instance["concurrency"]]

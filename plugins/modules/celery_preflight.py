@@ -1,0 +1,387 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: celery_preflight
+short_description: Refuse variables that cannot work, before anything is changed
+version_added: 0.1.0
+author: taskfleet maintainers (@taskfleet)
+description:
+  - Judges variables on the controller and answers with every problem at once. Each problem names the variable,
+    its value, what is expected, and the remedy.
+  - A problem is a refusal or a warning. The task fails when there is at least one refusal.
+  - It changes nothing and does not connect to the host. Passwords are never part of a message.
+extends_documentation_fragment:
+  - taskfleet.celery._attributes
+  - taskfleet.celery._attributes.actiongroup_celery
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details: Nothing is changed, so there is no difference to show.
+  idempotent:
+    support: full
+options:
+  known:
+    description:
+      - Warns about each variable of the host that begins with O(known.prefix) and an underscore, and that
+        O(known.spec) does not list. This finds misspelt variables, which Ansible itself does not.
+    type: dict
+    suboptions:
+      prefix:
+        description: Name of the role, for example V(celery_worker).
+        type: str
+        required: true
+      spec:
+        description: Path of the role's C(meta/argument_specs.yml). All its entry points count.
+        type: path
+        required: true
+  checks:
+    description: The topics to judge. A topic that is left out is not judged.
+    type: dict
+    default: {}
+    suboptions:
+      timeouts:
+        description:
+          - The limits of a task, in the order operation, soft, hard, stop, each above the one before it.
+          - On a Redis broker, the hard limit must also be below the visibility timeout.
+        type: dict
+        suboptions:
+          variable:
+            description: Name of the variable, for messages.
+            type: str
+            default: celery_app_timeouts
+          value:
+            description: Name of a preset (V(default), V(slow), V(fast)), or a dict of the four limits in seconds.
+            type: raw
+            required: true
+          min_gap:
+            description: Least distance between two limits, in seconds.
+            type: int
+            default: 30
+          broker_url:
+            description: URL of the broker. Only its scheme counts.
+            type: str
+          visibility_timeout:
+            description: The application's visibility timeout on Redis, in seconds.
+            type: int
+            default: 3600
+      app:
+        description: Name, source and broker of the application.
+        type: dict
+        suboptions:
+          name:
+            description: Value of C(celery_app_name).
+            type: str
+            required: true
+          module:
+            description: Value of C(celery_app_module).
+            type: str
+            required: true
+          scope:
+            description: Value of C(celery_app_scope).
+            type: str
+            default: system
+          home:
+            description: Value of C(celery_app_home). Must be an absolute path when O(checks.app.scope=user).
+            type: str
+            default: ""
+          service_manager:
+            description: Value of C(celery_app_service_manager).
+            type: str
+            default: systemd
+          source:
+            description: Value of C(celery_app_source). A path on the controller must exist.
+            type: raw
+            required: true
+          broker_url:
+            description: Value of C(celery_app_broker_url).
+            type: str
+            required: true
+          result_backend:
+            description: Value of C(celery_app_result_backend).
+            type: str
+            default: ""
+          environment:
+            description: Value of C(celery_app_environment).
+            type: raw
+            default: {}
+      app_proof:
+        description: What M(taskfleet.celery.celery_app_info) found out on the host.
+        type: dict
+        suboptions:
+          info:
+            description: The registered result of M(taskfleet.celery.celery_app_info).
+            type: dict
+            required: true
+          timeouts:
+            description: The four limits in seconds. The hard limit is compared with the application's own settings.
+            type: dict
+            default: {}
+          pools:
+            description: Pools that the workers of the host use.
+            type: list
+            elements: str
+            default: []
+          modules:
+            description: Python modules that the services need, for example V(redbeat) or V(flower).
+            type: list
+            elements: str
+            default: []
+      instances:
+        description: The worker instances of one host.
+        type: dict
+        suboptions:
+          variable:
+            description: Name of the variable, for messages.
+            type: str
+            default: celery_worker_instances
+          instances:
+            description: The instances, with the defaults of the role filled in.
+            type: raw
+            required: true
+          inventory_hostname:
+            description: Name of the host, for the names of nodes in messages.
+            type: str
+            required: true
+      queues:
+        description: The queues that the application names, against the queues that somebody consumes.
+        type: dict
+        suboptions:
+          variable:
+            description: Name of the variable, for messages.
+            type: str
+            default: celery_worker_instances
+          app_queues:
+            description: Queues that the application names.
+            type: list
+            elements: str
+            required: true
+          consumed:
+            description: Queues that the instances of all hosts of the inventory consume.
+            type: list
+            elements: str
+            required: true
+          instances:
+            description: The instances of this host.
+            type: list
+            elements: dict
+            default: []
+          task_queues:
+            description: Queues that the application declares in its setting C(task_queues).
+            type: list
+            elements: str
+            default: []
+          create_missing:
+            description: The application's setting C(task_create_missing_queues).
+            type: bool
+            default: true
+      deployed:
+        description: What the workers of a host answer after a deployment.
+        type: dict
+        suboptions:
+          instances:
+            description: The instances that run on the host.
+            type: list
+            elements: dict
+            required: true
+          host:
+            description: Name of the host, as it is in the names of the nodes.
+            type: str
+            required: true
+          nodes:
+            description: The replies, by name of the node and by method.
+            type: dict
+            required: true
+          logs:
+            description: How to read the logs, with C(<instance>) where the name of the instance goes.
+            type: str
+            required: true
+      beat:
+        description: There is exactly one beat for an application.
+        type: dict
+        suboptions:
+          app:
+            description: Name of the application.
+            type: str
+            required: true
+          hosts:
+            description: Names of all hosts of the inventory that run beat for this application.
+            type: list
+            elements: str
+            required: true
+          schedule_file:
+            description: Value of C(celery_beat_schedule_file).
+            type: str
+            default: ""
+          scheduler:
+            description: Value of C(celery_beat_scheduler).
+            type: str
+            default: persistent
+          broker_url:
+            description: URL of the broker. Only its scheme counts.
+            type: str
+            default: ""
+          redbeat_redis_url:
+            description: URL of the Redis that redbeat uses, if it is not the broker.
+            type: str
+            default: ""
+          strays:
+            description: The RV(taskfleet.celery.celery_host_info#module:strays) of the host.
+            type: list
+            elements: dict
+            default: []
+      flower:
+        description: Nobody but who should reaches Flower.
+        type: dict
+        suboptions:
+          basic_auth:
+            description: Value of C(celery_flower_basic_auth), a list of user and password with a colon between.
+            type: raw
+            default: []
+          allow_unauthenticated:
+            description: Value of C(celery_flower_allow_unauthenticated).
+            type: bool
+            default: false
+          address:
+            description: Value of C(celery_flower_address).
+            type: str
+            default: 127.0.0.1
+          port:
+            description: Value of C(celery_flower_port).
+            type: raw
+            default: 5555
+          url_prefix:
+            description: Value of C(celery_flower_url_prefix).
+            type: str
+            default: ""
+          persistent:
+            description: Value of C(celery_flower_persistent).
+            type: bool
+            default: false
+          db:
+            description: Value of C(celery_flower_db).
+            type: str
+            default: ""
+          max_tasks:
+            description: Value of C(celery_flower_max_tasks).
+            type: raw
+            default: 100000
+          broker_api:
+            description: Value of C(celery_flower_broker_api).
+            type: str
+            default: ""
+          broker_url:
+            description: URL of the broker. Only its scheme counts.
+            type: str
+            default: ""
+      broker:
+        description: The broker has a password that its configuration file can hold.
+        type: dict
+        suboptions:
+          kind:
+            description: Value of C(celery_broker_kind).
+            type: str
+            required: true
+          bind:
+            description: Value of C(celery_broker_bind), a list, or text with spaces or commas between.
+            type: raw
+            default: [127.0.0.1]
+          port:
+            description: Value of C(celery_broker_port).
+            type: raw
+          password:
+            description: Value of C(celery_broker_password).
+            type: str
+            default: ""
+          maxmemory_policy:
+            description: Policy of Redis for a full memory.
+            type: str
+            default: noeviction
+seealso:
+  - module: taskfleet.celery.celery_app_info
+  - module: taskfleet.celery.celery_host_info
+  - plugin: taskfleet.celery.celery_timeouts
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Refuse timeouts in a wrong order
+  taskfleet.celery.celery_preflight:
+    checks:
+      timeouts:
+        value: "{{ celery_app_timeouts }}"
+        broker_url: "{{ celery_app_broker_url }}"
+
+- name: Refuse worker instances that cannot work, and warn about misspelt variables
+  taskfleet.celery.celery_preflight:
+    known:
+      prefix: celery_worker
+      spec: "{{ role_path }}/meta/argument_specs.yml"
+    checks:
+      instances:
+        instances: "{{ celery_worker_instances }}"
+        inventory_hostname: "{{ inventory_hostname }}"
+
+- name: Judge without failing
+  taskfleet.celery.celery_preflight:
+    checks:
+      beat:
+        app: shop
+        hosts: "{{ groups['celery_beat'] }}"
+        schedule_file: /var/lib/shop/celerybeat-schedule
+  register: verdict
+  failed_when: false
+
+- name: Show only what would stop the play
+  ansible.builtin.debug:
+    msg: "{{ verdict.problems | selectattr('level', 'eq', 'refuse') | map(attribute='remedy') }}"
+"""
+
+RETURN = r"""
+problems:
+  description: Every problem, refusals and warnings, in the order of the topics.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    level:
+      description: V(refuse) stops the play, V(warn) does not.
+      returned: always
+      type: str
+      sample: refuse
+    variable:
+      description: The variable, or the thing, that the problem is about.
+      returned: always
+      type: str
+      sample: celery_app_timeouts.hard
+    actual:
+      description: What it is now.
+      returned: always
+      type: str
+      sample: soft 300 s, hard 240 s
+    expected:
+      description: What it should be.
+      returned: always
+      type: str
+      sample: soft < hard, at least 30 s apart
+    remedy:
+      description: What to do.
+      returned: always
+      type: str
+      sample: raise hard to 330 s or more, or lower soft
+    reference:
+      description: Address of an upstream issue or of a page of documentation, or an empty text.
+      returned: always
+      type: str
+      sample: https://github.com/celery/celery/issues/4185
+msg:
+  description: Every refusal as one text.
+  returned: when there is a refusal
+  type: str
+  sample: "Preflight found 1 problem. This step changed nothing."
+"""

@@ -1,0 +1,439 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: celery_service
+short_description: Bring the services of one owner to their declared state (internal)
+version_added: 0.1.0
+author: taskfleet maintainers (@taskfleet)
+description:
+  - Internal to the collection's roles. Without O(step) it writes the files of all services of an owner that
+    differ, lets the service manager read them, and answers which steps are still to take. It touches no process.
+  - With O(step) it takes that one step, waits for it within its bound, and reports the process before and after.
+  - A service is restarted when its running process was started with something else than what is declared now.
+    That is read from the process itself, so a run that was interrupted is completed by the next one.
+  - Files that carry the owner's marker and are no longer declared lead to a V(remove) step. A file without the
+    marker is never written and never removed.
+extends_documentation_fragment:
+  - taskfleet.celery._attributes
+  - taskfleet.celery._attributes.actiongroup_celery
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Environment files may hold secrets. Their diff names the file and shows no content.
+  idempotent:
+    support: full
+options:
+  app:
+    description: Name of the application, the prefix of every service.
+    type: str
+    required: true
+  owner:
+    description: Name of the role that owns the services.
+    type: str
+    required: true
+  manager:
+    description: Service manager of the declared services.
+    type: str
+    choices: [systemd, supervisor]
+    required: true
+  managers:
+    description:
+      - Service managers to sweep. Services of the owner that are still under the other manager are removed, so
+        that moving from one to the other leaves no second worker of the same name.
+    type: list
+    elements: str
+    choices: [systemd, supervisor]
+    default: []
+  supervisor_directory:
+    description: Directory of supervisor's program files.
+    type: path
+    default: /etc/supervisor/conf.d
+  supervisor_socket:
+    description: Path of supervisord's XML-RPC socket.
+    type: path
+    default: /var/run/supervisor.sock
+  config_directory:
+    description: Directory of the environment files.
+    type: path
+    required: true
+  group:
+    description: Group that may read the environment files. Files are owned by root. Left out, ownership is not changed.
+    type: str
+  environment_file:
+    description: Environment file that the services share. Its content counts as part of what a process was told.
+    type: path
+    required: true
+  revision:
+    description: Revision of the application's code. It counts as part of what a process was told.
+    type: str
+    default: ""
+  services:
+    description: Every declared service of the owner.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the unit without C(.service), or of the program.
+        type: str
+        required: true
+      unit:
+        description: Text of the unit or program file, without the marker line.
+        type: str
+        required: true
+      environment_name:
+        description: Name of its environment file in O(config_directory).
+        type: str
+        required: true
+      environment:
+        description: Text of its environment file, without marker and digest.
+        type: str
+        required: true
+        no_log: true
+      state:
+        description: Whether it runs.
+        type: str
+        choices: [started, stopped]
+        default: started
+      stop_timeout:
+        description: Seconds between TERM and KILL.
+        type: int
+        required: true
+  start_timeout:
+    description: Seconds that a start may take.
+    type: int
+    default: 60
+  remove_timeout:
+    description: Seconds that the stop of a service that is no longer declared may take.
+    type: int
+    default: 300
+  step:
+    description: One element of RV(pending) of an earlier call, to be taken now.
+    type: dict
+"""
+
+EXAMPLES = r"""
+- name: Write the files of all workers
+  taskfleet.celery.celery_service:
+    app: shop
+    owner: celery_worker
+    manager: systemd
+    config_directory: /etc/shop
+    environment_file: /etc/shop/celery.env
+    group: shop
+    services: "{{ services }}"
+  register: written
+
+- name: Take the steps
+  taskfleet.celery.celery_service:
+    app: shop
+    owner: celery_worker
+    manager: systemd
+    config_directory: /etc/shop
+    environment_file: /etc/shop/celery.env
+    services: "{{ services }}"
+    step: "{{ item }}"
+  loop: "{{ written.pending }}"
+"""
+
+RETURN = r"""
+pending:
+  description: Steps still to take, in order. Empty when everything is as declared, and always with O(step).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The service.
+      type: str
+      sample: shop-worker@w1
+    action:
+      description: One of V(remove), V(stop), V(restart), V(start).
+      type: str
+      sample: restart
+    reason:
+      description: Why.
+      type: str
+      sample: runs with an earlier configuration
+    manager:
+      description: Where the service is. Only for V(remove).
+      type: str
+      sample: systemd
+    environment_name:
+      description: Its environment file. Only for V(remove).
+      type: str
+      sample: worker-w1.env
+before_pid:
+  description: Main process before the step, 0 for none.
+  returned: with O(step)
+  type: int
+  sample: 4211
+after_pid:
+  description: Main process after the step, 0 for none.
+  returned: with O(step)
+  type: int
+  sample: 5377
+seconds:
+  description: How long the step took.
+  returned: with O(step)
+  type: float
+  sample: 6.3
+"""
+
+import grp
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.taskfleet.celery.plugins.module_utils import _files, _service_plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._proc import environ_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
+from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
+from ansible_collections.taskfleet.celery.plugins.module_utils._systemd import Systemd
+
+UNIT_MODE = 0o644
+ENVIRONMENT_MODE = 0o640
+
+
+def managers_of(params):
+    """The service managers that this call may touch, by name."""
+    known = {
+        "systemd": Systemd,
+        "supervisor": lambda: Supervisor(params["supervisor_directory"], params["supervisor_socket"]),
+    }
+    names = [params["manager"]] + [name for name in params["managers"] if name != params["manager"]]
+    return {name: known[name]() for name in names}
+
+
+def manager_of(params, step):
+    """The service manager that a step is about."""
+    label = step.get("manager") or params["manager"]
+    return managers_of(dict(params, manager=label))[label]
+
+
+def desired_files(params, manager):
+    """Declared services with their digest and the files that they consist of."""
+    mark = _files.marker(params["app"], params["owner"])
+    shared = _files.read(params["environment_file"])
+    uid, gid = owner_ids(params["group"])
+    result = []
+    for service in params["services"]:
+        unit = "%s\n%s" % (mark, service["unit"].strip("\n") + "\n")
+        digest = _files.digest(unit, service["environment"], shared, params["revision"])
+        environment = '%s\nTASKFLEET_SERVICE="%s"\nTASKFLEET_CONFIG="%s"\n%s' % (
+            mark,
+            service["name"],
+            digest,
+            service["environment"],
+        )
+        result.append(
+            {
+                "name": service["name"],
+                "state": service["state"],
+                "digest": digest,
+                "files": [
+                    (manager.path(service["name"]), unit, UNIT_MODE, uid, uid),
+                    (
+                        os.path.join(params["config_directory"], service["environment_name"]),
+                        environment,
+                        ENVIRONMENT_MODE,
+                        uid,
+                        gid,
+                    ),
+                ],
+            }
+        )
+    return result
+
+
+def owner_ids(group):
+    """uid and gid of the files; None where ownership is not ours to set, or the group is still to be made."""
+    if not group:
+        return None, None
+    try:
+        return 0, grp.getgrnam(group).gr_gid
+    except KeyError:
+        return 0, None
+
+
+def refuse_foreign(desired, mark):
+    """Never write over a file that is not ours."""
+    for service in desired:
+        for path, *_rest in service["files"]:
+            text = _files.read(path)
+            if text is not None and not _files.owned(text, mark):
+                raise _files.ForeignFile(
+                    "%s exists and was not written by this role; expected no file, or the marker %r in its first line. "
+                    "Move it away, or give the instance another name" % (path, mark)
+                )
+
+
+def stale_services(params, managers, mark):
+    """Owned services that are no longer declared, under any of the managers."""
+    declared = {service["name"] for service in params["services"]}
+    found = []
+    for label, manager in managers.items():
+        for name in _files.sweep(manager.directory, os.path.splitext(manager.path("x"))[1], mark):
+            if name not in declared or label != params["manager"]:
+                found.append({"name": name, "manager": label, "environment_name": environment_name(params["app"], name)})
+    return found
+
+
+def environment_name(app, name):
+    """``worker-w1.env`` of ``shop-worker@w1`` and of ``shop-worker-w1``."""
+    return name[len(app) + 1 :].replace("@", "-") + ".env"
+
+
+def status_of(manager, names):
+    """Status of services, with the digest that each running process was started with."""
+    if not manager.available():
+        return {}
+    status = manager.status(names)
+    for entry in status.values():
+        entry["digest"] = environ_of(entry["main_pid"]).get("TASKFLEET_CONFIG") if entry["main_pid"] else None
+    return status
+
+
+def apply_files(module, desired, manager):
+    """Write what differs and let the manager read it. Returns whether anything differed, and the diffs."""
+    changed, diffs = [], []
+    for service in desired:
+        for path, content, mode, uid, gid in service["files"]:
+            if not _files.differs(path, content, mode, uid, gid):
+                continue
+            changed.append(path)
+            hidden = mode == ENVIRONMENT_MODE
+            diffs.append(
+                {
+                    "before_header": path,
+                    "after_header": path,
+                    "before": "" if hidden else _files.read(path) or "",
+                    "after": "(content not shown)\n" if hidden else content,
+                }
+            )
+            if not module.check_mode:
+                _files.write(path, content, mode, uid, gid)
+    if changed and not module.check_mode:
+        manager.reload()
+    return bool(changed), diffs
+
+
+def set_boot(module, desired, status, manager):
+    """Enable what is declared started, disable what is declared stopped. Returns whether anything differed."""
+    on = [s["name"] for s in desired if s["state"] == "started" and not status.get(s["name"], {}).get("enabled")]
+    off = [s["name"] for s in desired if s["state"] == "stopped" and status.get(s["name"], {}).get("enabled")]
+    if not manager.has_boot_state:
+        return False
+    if not module.check_mode:
+        manager.enable(on)
+        manager.disable(off)
+    return bool(on or off)
+
+
+def declare(module):
+    """Write all files of the owner; answer the steps still to take."""
+    params = module.params
+    managers = managers_of(params)
+    manager = managers[params["manager"]]
+    mark = _files.marker(params["app"], params["owner"])
+    desired = desired_files(params, manager)
+    refuse_foreign(desired, mark)
+    stale = stale_services(params, managers, mark)
+    changed, diffs = apply_files(module, desired, manager)
+    status = status_of(manager, [service["name"] for service in desired])
+    boot = set_boot(module, desired, status, manager)
+    pending = _service_plan.plan_steps(desired, status, stale)
+    return {"changed": changed or boot, "pending": pending, "diff": diffs}
+
+
+def take(module):
+    """Take one step and report the process before and after it."""
+    params, step = module.params, module.params["step"]
+    name = step["name"]
+    manager = manager_of(params, step)
+    if module.check_mode:
+        return {"changed": True, "pending": []}
+    stop_timeout = {s["name"]: s["stop_timeout"] for s in params["services"]}.get(name, params["start_timeout"])
+    before = status_of(manager, [name]).get(name, {}).get("main_pid", 0)
+    begun = time.monotonic()
+    if step["action"] == "remove":
+        remove(params, manager, step)
+    elif step["action"] == "stop":
+        manager.stop(name, stop_timeout)
+    elif step["action"] == "start":
+        manager.start(name, params["start_timeout"])
+    else:
+        manager.restart(name, stop_timeout + params["start_timeout"])
+    after = status_of(manager, [name]).get(name, {}).get("main_pid", 0)
+    seconds = round(time.monotonic() - begun, 1)
+    return {"changed": True, "pending": [], "before_pid": before, "after_pid": after, "seconds": seconds}
+
+
+def remove(params, manager, step):
+    """Stop a service after its tasks have finished, and leave nothing of it."""
+    manager.retire(step["name"], params["remove_timeout"])
+    for path in (manager.path(step["name"]), os.path.join(params["config_directory"], step["environment_name"])):
+        if os.path.exists(path):
+            os.unlink(path)
+    manager.forget(step["name"])
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "app": {"type": "str", "required": True},
+            "owner": {"type": "str", "required": True},
+            "manager": {"type": "str", "required": True, "choices": ["systemd", "supervisor"]},
+            "managers": {"type": "list", "elements": "str", "default": [], "choices": ["systemd", "supervisor"]},
+            "supervisor_directory": {"type": "path", "default": "/etc/supervisor/conf.d"},
+            "supervisor_socket": {"type": "path", "default": "/var/run/supervisor.sock"},
+            "config_directory": {"type": "path", "required": True},
+            "group": {"type": "str"},
+            "environment_file": {"type": "path", "required": True},
+            "revision": {"type": "str", "default": ""},
+            "services": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "unit": {"type": "str", "required": True},
+                    "environment_name": {"type": "str", "required": True},
+                    "environment": {"type": "str", "required": True, "no_log": True},
+                    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+                    "stop_timeout": {"type": "int", "required": True},
+                },
+            },
+            "start_timeout": {"type": "int", "default": 60},
+            "remove_timeout": {"type": "int", "default": 300},
+            "step": {"type": "dict"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = take(module) if module.params["step"] else declare(module)
+    except (ServiceError, _files.ForeignFile, OSError) as error:
+        fail(module, module.params["step"], error)
+    module.exit_json(**result)
+
+
+def fail(module, step, error):
+    """Fail with the last lines of the service's log where there is one."""
+    log = ""
+    if step:
+        try:
+            log = manager_of(module.params, step).explain(step["name"])
+        except ServiceError as second:
+            log = str(second)
+    module.fail_json(msg="%s%s" % (error, "; its last lines: %s" % log.strip() if log else ""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs each file of tests/bench. Each one compares two things and prints the ratio.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+scripts/venv.sh dev
+export PATH=$PWD/.venv/bin:$PATH
+for file in tests/bench/*.py; do
+    [ -e "$file" ] || die "tests/bench holds no file. Expected at least one benchmark."
+    printf '== %s\n' "$file"
+    python "$file"
+done

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# Sourced by the other scripts: goes to the root of the checkout, and defines what they share.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+die() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+case $PWD in
+*[[:space:]]*) die "The checkout is at '$PWD'. Expected a path without spaces. Move the checkout." ;;
+esac
+
+# The system's interpreter comes first: an environment made from one in a home
+# directory cannot be used by another user.
+find_python() {
+    local candidate
+    for candidate in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    die "No usable Python: expected python3 of version 3.11 or later with the venv module," \
+        "found $(python3 --version 2>&1 || true). On Debian 12: apt-get install python3 python3-venv"
+}
+
+# make_venv DIRECTORY REQUIREMENTS [FURTHER FILES OF THE HASH]
+# Does nothing when the stamp of this requirements file is up to date.
+make_venv() {
+    local directory=$1 requirements=$2 stamp wanted python
+    shift
+    stamp=$directory/.stamp-$requirements
+    wanted="$PWD $(cat "$@" | sha256sum)"
+    if [ -x "$directory/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        return
+    fi
+    # The scripts of an environment name its path, so it does not outlive a move of the checkout.
+    if ! "$directory/bin/python" -m pip --version >/dev/null 2>&1 || ! grep -qsF "$PWD/" "$directory/pyvenv.cfg"; then
+        python=$(find_python)
+        rm -rf "$directory"
+        mkdir -p "$(dirname "$directory")"
+        "$python" -m venv "$PWD/$directory"
+    fi
+    printf 'Installing %s into %s\n' "$requirements" "$directory" >&2
+    "$directory/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-input \
+        --requirement "$requirements" >&2
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+# Lets every tool of the environment find the checkout as taskfleet.celery.
+link_collection() {
+    local packages
+    packages=("$1"/lib/python3.*/site-packages)
+    if [ "$(readlink "${packages[0]}/ansible_collections/taskfleet/celery")" != "$PWD" ]; then
+        mkdir -p "${packages[0]}/ansible_collections/taskfleet"
+        ln -sfn "$PWD" "${packages[0]}/ansible_collections/taskfleet/celery"
+    fi
+}
+
+# list_files PATTERN...: the files that git knows or would add, each followed by a NUL.
+list_files() {
+    git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard -- "$@"
+}
+
+# copy_tree DIRECTORY: all of those files, and nothing else.
+copy_tree() {
+    rm -rf "$1"
+    mkdir -p "$1"
+    list_files . | rsync --archive --from0 --files-from=- --ignore-missing-args ./ "$1/"
+}
+
+# need_programs PROGRAM...: each has the name of its Debian package, or is given as program:package.
+# Root on Debian gets what is missing; anybody else is told.
+need_programs() {
+    local program packages=()
+    for program in "$@"; do
+        command -v "${program%%:*}" >/dev/null || packages+=("${program##*:}")
+    done
+    [ "${#packages[@]}" -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        die "Missing: ${packages[*]}. On Debian, as root: apt-get install ${packages[*]}"
+    fi
+    printf 'Installing %s\n' "${packages[*]}" >&2
+    apt-get update --quiet=2
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${packages[@]}" >/dev/null
+}

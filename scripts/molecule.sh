@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Deploy into containers with systemd and look at the outcome: every scenario,
+# or those named. Counts go to .cache/molecule.count as "passed failed".
+#
+# usage: scripts/molecule.sh [SCENARIO...]
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+counts=.cache/molecule.count
+results=.cache/molecule
+logs=.cache/logs
+mkdir -p "$results" "$logs"
+rm -f "$counts"
+
+scripts/venv.sh dev
+scripts/docker.sh
+scripts/images.sh
+scripts/wheelhouse.sh
+
+export PATH=$PWD/.venv/bin:$PATH MOLECULE_GLOB="molecule/*/molecule.yml" NO_COLOR=1 PY_COLORS=0 ANSIBLE_NOCOLOR=1
+
+# Shows a line for each stage; everything else is in the scenario's log.
+run() {
+    local scenario=$1
+    molecule -c .config/molecule/config.yml test --scenario-name "$scenario" 2>&1 |
+        tee "$logs/molecule-$scenario.log" |
+        sed -un "s/^.*\[\($scenario > [a-z_]*\)\] Executed: \(Successful\|Failed\).*/molecule: \1: \2/p"
+    return "${PIPESTATUS[0]}"
+}
+
+if [ $# -eq 0 ]; then
+    set -- molecule/*/molecule.yml
+    set -- "${@#molecule/}"
+    set -- "${@%/molecule.yml}"
+fi
+declare -A jobs=()
+for scenario in "$@"; do
+    rm -f "$results/$scenario.xml"
+    run "$scenario" &
+    jobs[$scenario]=$!
+done
+failed=()
+for scenario in "$@"; do
+    wait "${jobs[$scenario]}" || failed+=("$scenario")
+done
+
+# Each test counts, and each stage that failed without a test to blame.
+.venv/bin/python - "$counts" "$results" "${failed[@]}" -- "$@" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+counts, results, *rest = sys.argv[1:]
+divider = rest.index("--")
+broken, scenarios = rest[:divider], rest[divider + 1 :]
+passed = failed = 0
+for scenario in scenarios:
+    report = Path(results) / f"{scenario}.xml"
+    bad = tests = 0
+    if report.exists():
+        for suite in ElementTree.parse(report).iter("testsuite"):
+            tests += int(suite.get("tests"))
+            bad += int(suite.get("failures")) + int(suite.get("errors")) + int(suite.get("skipped"))
+    if scenario in broken:
+        bad = max(bad, 1)
+    elif tests == 0:
+        bad = 1
+    print(f"molecule: {scenario}: {max(tests - bad, 0)} passed, {bad} failed")
+    passed += max(tests - bad, 0)
+    failed += bad
+Path(counts).write_text(f"{passed} {failed}\n")
+sys.exit(1 if failed else 0)
+PYTHON

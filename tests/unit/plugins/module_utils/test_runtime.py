@@ -1,0 +1,209 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import re
+import sys
+import textwrap
+import time
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import run
+
+
+@pytest.fixture
+def helper(tmp_path):
+    def make(source, name="helper"):
+        path = tmp_path / (name + ".py")
+        path.write_text(textwrap.dedent(source))
+        spec = importlib.util.spec_from_file_location(name, str(path))
+        return importlib.util.module_from_spec(spec)
+
+    return make
+
+
+def alive(pid):
+    try:
+        with open("/proc/{0}/stat".format(pid)) as stream:
+            return stream.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(predicate, timeout, why):
+    deadline = time.monotonic() + timeout
+    while not predicate():
+        assert time.monotonic() < deadline, why
+
+
+def test_result_arguments_and_what_was_told(helper):
+    module = helper(
+        """
+        def main(arguments, tell):
+            tell(stage="one")
+            tell(stage="two", more=1)
+            return {"got": arguments}
+        """
+    )
+    outcome = run(sys.executable, [module], {"a": [1, "ä"]})
+    assert outcome.error is None
+    assert outcome.result == {"stage": "two", "more": 1, "got": {"a": [1, "ä"]}}
+    assert outcome.elapsed > 0
+
+
+def test_noise_does_not_spoil_the_result(helper):
+    module = helper(
+        """
+        import os, sys
+        print('{"result": {"changed": true}}')
+        os.write(1, b'{"noise": 1}\\n' * 5000)
+        sys.stderr.write("last words\\n")
+        def main(arguments, tell):
+            return {"ok": True}
+        """
+    )
+    outcome = run(sys.executable, [module], {})
+    assert outcome.result == {"ok": True}
+    assert outcome.tail.endswith("last words\n")
+    assert len(outcome.tail) <= 4096
+
+
+def test_a_helper_imports_the_ones_before_it(helper):
+    first = helper("def answer():\n    return 42\n", "first")
+    second = helper("from first import answer\ndef main(arguments, tell):\n    return {'n': answer()}\n", "second")
+    assert run(sys.executable, [first, second], {}).result == {"n": 42}
+
+
+def test_the_environment_is_that_of_a_service(helper, monkeypatch, tmp_path):
+    monkeypatch.setenv("FROM_THE_LOGIN", "1")
+    module = helper(
+        """
+        import os, sys
+        def main(arguments, tell):
+            return {"env": dict(os.environ), "cwd": os.getcwd(), "path": sys.path}
+        """
+    )
+    result = run(
+        sys.executable,
+        [module],
+        {},
+        directory=str(tmp_path),
+        pythonpath=["/first"],
+        environment={"PYTHONPATH": "/second", "COUNT": 3},
+    ).result
+    assert "FROM_THE_LOGIN" not in result["env"]
+    assert result["env"]["COUNT"] == "3"
+    assert result["env"]["PYTHONPATH"] == "/first:/second"
+    assert result["path"][:2] == ["/first", "/second"]
+    assert "" not in result["path"]
+    assert result["cwd"] == os.path.realpath(str(tmp_path))
+
+
+def test_too_slow_tells_what_it_knows_and_leaves_nothing(helper):
+    module = helper(
+        """
+        import subprocess, threading
+        def main(arguments, tell):
+            child = subprocess.Popen(["sleep", "300"])
+            tell(stage="import", child=child.pid)
+            threading.Event().wait()
+        """
+    )
+    started = time.monotonic()
+    outcome = run(sys.executable, [module], {}, timeout=1.5)
+    assert time.monotonic() - started < 5
+    assert outcome.error == "timed_out"
+    assert outcome.message == "no answer within 1.5 s"
+    assert outcome.result["stage"] == "import"
+    wait_for(lambda: not alive(outcome.result["child"]), 5, "the child of the application outlived the look")
+
+
+def test_an_answer_ends_what_the_application_started(helper):
+    module = helper(
+        """
+        import subprocess
+        child = subprocess.Popen(["sleep", "300"])
+        def main(arguments, tell):
+            return {"child": child.pid}
+        """
+    )
+    outcome = run(sys.executable, [module], {}, timeout=20)
+    assert outcome.error is None
+    assert outcome.elapsed < 10
+    wait_for(lambda: not alive(outcome.result["child"]), 5, "the child of the application outlived the look")
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "message"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "killed", "SIGSEGV"),
+        ("import os; os._exit(7)", "no_result", "exit code 7"),
+        ("raise SystemExit(3)", "crashed", "SystemExit: 3"),
+        ("raise ValueError('redis://:hunter22@h/0')", "crashed", r"ValueError: redis://:\*\*\*@h/0"),
+        ("import os; os.closerange(3, 100); import threading; threading.Event().wait()", "no_result", "closed the way"),
+    ],
+)
+def test_how_a_helper_can_end(helper, body, error, message):
+    module = helper(body + "\ndef main(arguments, tell):\n    return {}\n")
+    outcome = run(sys.executable, [module], {}, timeout=10)
+    assert outcome.error == error
+    assert outcome.result is None
+    assert re.search(message, outcome.message)
+
+
+def test_the_tail_has_no_password_of_the_environment(helper):
+    module = helper(
+        """
+        import os
+        print("connecting with", os.environ["DB_PASSWORD"])
+        def main(arguments, tell):
+            return {}
+        """
+    )
+    outcome = run(sys.executable, [module], {}, environment={"DB_PASSWORD": "hunter22"})
+    assert outcome.tail == "connecting with ***\n"
+
+
+def test_a_missing_interpreter(helper, tmp_path):
+    outcome = run(str(tmp_path / "venv/bin/python"), [helper("")], {})
+    assert outcome.error == "interpreter_missing"
+    assert "venv/bin/python" in outcome.message
+    assert "celery_python" in outcome.message
+
+
+def test_an_interpreter_that_may_not_be_run(helper, tmp_path):
+    path = tmp_path / "python"
+    path.write_text("")
+    outcome = run(str(path), [helper("")], {})
+    assert outcome.error == "not_permitted"
+
+
+def test_a_missing_directory(helper, tmp_path):
+    outcome = run(sys.executable, [helper("")], {}, directory=str(tmp_path / "gone"))
+    assert outcome.error == "directory_missing"
+    assert str(tmp_path / "gone") in outcome.message
+
+
+def test_unknown_user_and_group(helper):
+    assert run(sys.executable, [helper("")], {}, user="no-such-user").error == "user_unknown"
+    outcome = run(sys.executable, [helper("")], {}, group="no-such-group")
+    assert outcome.error == "user_unknown"
+    assert "no-such-group" in outcome.message
+
+
+def test_the_own_user_needs_no_privilege(helper):
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    module = helper("import os\ndef main(arguments, tell):\n    return {'uid': os.getuid()}\n")
+    assert run(sys.executable, [module], {}, user=user).result == {"uid": os.geteuid()}
+
+
+def test_another_user_is_refused_without_root(helper, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwnam("daemon").pw_uid)
+    outcome = run(sys.executable, [helper("")], {}, user="nobody")
+    assert outcome.error == "not_permitted"
+    assert "running as daemon, which may not become nobody" in outcome.message

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, Taskfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is written in two places says the same in both."""
+
+from __future__ import annotations
+
+import pathlib
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def load(path):
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+def test_the_action_group_lists_every_module():
+    modules = sorted(path.stem for path in (ROOT / "plugins/modules").glob("[!_]*.py"))
+    assert load("meta/runtime.yml")["action_groups"]["celery"] == modules
+
+
+def test_every_action_plugin_has_its_documentation_in_a_module():
+    actions = {path.stem for path in (ROOT / "plugins/action").glob("[!_]*.py")}
+    modules = {path.stem for path in (ROOT / "plugins/modules").glob("[!_]*.py")}
+    assert actions <= modules
+
+
+def test_requires_ansible_is_what_the_pinned_core_provides():
+    pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+    series = ".".join(pins["ansible-core"].split(".")[:2])
+    assert load("meta/runtime.yml")["requires_ansible"] == f">={series}.0"
