@@ -20,8 +20,8 @@ def subjects(names):
         return "beat_host", [(host.app, host, host.name) for host in HOSTS if "celery_beat" in host.groups]
     if "flower_host" in names:
         return "flower_host", [(host.app, host, host.name) for host in HOSTS if "celery_flower" in host.groups]
-    if "host" in names:
-        return "host", [(host.app, host, host.name) for host in HOSTS]
+    if "machine" in names:
+        return "machine", [(host.app, host, host.name) for host in HOSTS]
     return None, []
 
 

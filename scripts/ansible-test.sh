@@ -39,7 +39,6 @@ PYTHON
 checkout=$PWD
 tree=.cache/tree-${1:?usage: $0 sanity|units|integration [ARGUMENTS]}/ansible_collections/taskfleet/celery
 copy_tree "$tree"
-git init --quiet "$tree"
 seed_pip
 
 cd "$tree"

@@ -2,6 +2,8 @@
 # Sourced by the other scripts: goes to the root of the checkout, and defines what they share.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+# Ansible refuses to work in a locale that is not UTF-8.
+export LC_ALL=C.UTF-8
 
 die() {
     printf '%s\n' "$*" >&2
@@ -64,11 +66,13 @@ list_files() {
     git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard -- "$@"
 }
 
-# copy_tree DIRECTORY: all of those files, and nothing else.
+# copy_tree DIRECTORY: all of those files and nothing else, as a repository of its own.
+# Without that, the tools that ask git see an ignored directory of this one: no files at all.
 copy_tree() {
     rm -rf "$1"
     mkdir -p "$1"
     list_files . | rsync --archive --from0 --files-from=- --ignore-missing-args ./ "$1/"
+    git init --quiet "$1"
 }
 
 # need_programs PROGRAM...: each has the name of its Debian package, or is given as program:package.

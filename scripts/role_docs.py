@@ -62,15 +62,20 @@ def load(path: pathlib.Path) -> dict:
 
 
 def check(role: Role) -> list[str]:
-    """Every disagreement within one role, as sentences."""
+    """Every disagreement within one role, as sentences. A table is made of a sound specification only."""
+    return check_specification(role) or check_table(role)
+
+
+def check_specification(role: Role) -> list[str]:
     problems = []
     if "main" not in role.entries:
         problems.append("meta/argument_specs.yml has no entry point 'main'")
     for entry, spec in role.entries.items():
         if not any((role.path / f"tasks/{entry}{suffix}").is_file() for suffix in (".yml", ".yaml")):
             problems.append(f"entry point '{entry}' has no tasks/{entry}.yml")
-        if not spec.get("short_description"):
-            problems.append(f"entry point '{entry}' has no short_description")
+        problems += [
+            f"entry point '{entry}' has no {key}" for key in ("short_description", "description") if not spec.get(key)
+        ]
         for name, option in (spec.get("options") or {}).items():
             problems += check_variable(role, f"{entry}: {name}", name, option)
     declared = {name for spec in role.entries.values() for name in spec.get("options") or {}}
@@ -82,13 +87,14 @@ def check(role: Role) -> list[str]:
     problems += [
         f"{name} is declared, but nothing in the role uses it" for name in sorted(declared) if not is_used(role, name)
     ]
-    problems += check_table(role)
     return problems
 
 
 def check_variable(role: Role, where: str, name: str, option: dict) -> list[str]:
     """A top-level option: what any option needs, and its agreement with the defaults."""
     problems = check_option(where, option)
+    if not isinstance(option, dict):
+        return problems
     if not name.startswith(f"{role.name}_"):
         problems.append(f"{where} does not begin with '{role.name}_'")
     if option.get("required"):
@@ -106,6 +112,8 @@ def check_variable(role: Role, where: str, name: str, option: dict) -> list[str]
 
 def check_option(where: str, option: dict) -> list[str]:
     """What an option needs at any depth."""
+    if not isinstance(option, dict):
+        return [f"{where} is {show(option)}, expected a dictionary with type and description"]
     problems = []
     kind = option.get("type")
     if kind not in TYPES:
@@ -267,8 +275,9 @@ def main(arguments: list[str]) -> int:
         print(f"{options.roles} holds no role. Expected at least one.")
         return 1
     if options.command == "write":
-        for role in filter(has_markers, roles):
-            (role.path / "README.md").write_text(with_table(role), encoding="utf-8")
+        for role in roles:
+            if has_markers(role) and not check_specification(role):
+                (role.path / "README.md").write_text(with_table(role), encoding="utf-8")
         roles = [Role.read(role.path) for role in roles]
     problems = [f"roles/{role.name}: {problem}" for role in roles for problem in check(role)]
     print("\n".join(problems) if problems else f"{len(roles)} roles agree with their documentation")

@@ -105,7 +105,7 @@ def _peer(name: str, peer: dict[str, Any], variable: str) -> list[Problem]:
     return [
         refuse(
             variable,
-            f"{name} {peer.get('url') or ''}: {what} (layer {layer}): {peer.get('error') or 'no reason given'}",
+            f"{name} {peer.get('url') or '(no URL)'}: {what} (layer {layer}): {peer.get('error') or 'no reason given'}",
             f"a {name} that answers from this host, to the application's user",
             remedy.format(variable=variable, peer=name),
         )
@@ -137,9 +137,7 @@ def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
 def _visibility(info: dict[str, Any], timeouts: dict[str, Any]) -> list[Problem]:
     hard = integer(timeouts.get("hard"))
     visibility = integer((info.get("conf") or {}).get("visibility_timeout")) or VISIBILITY_TIMEOUT
-    broker = info.get("broker") or {}
-    on_redis = is_redis(broker.get("url")) or str(broker.get("transport")).startswith(("redis", "sentinel"))
-    if hard is None or not on_redis or hard < visibility:
+    if hard is None or not is_redis((info.get("broker") or {}).get("url")) or hard < visibility:
         return []
     return [
         refuse(

@@ -83,20 +83,16 @@ def _entries(entries: Any) -> list[Problem]:
             problems.append(
                 refuse(
                     where,
-                    f"the entry of {_shown(user)} has a comma or a space in it",
+                    f"the entry of {user!r} has a comma or a space in it",
                     "no comma and no space: Flower splits its list of users there",
                     "choose another password or user name for this entry",
                 )
             )
         elif is_placeholder(password):
             problems.append(
-                refuse(where, f"the password of {_shown(user)} is a placeholder", "a password of your own", remedy)
+                refuse(where, f"the password of {user!r} is a placeholder", "a password of your own", remedy)
             )
     return problems
-
-
-def _shown(user: str) -> str:
-    return repr(user) if len(user) <= 40 else repr(f"{user[:40]}...")
 
 
 def _options(facts: dict[str, Any]) -> list[Problem]:

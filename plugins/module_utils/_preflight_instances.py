@@ -23,11 +23,11 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._preflight_app im
 
 POOLS = ("prefork", "solo", "threads", "gevent", "eventlet")
 
-# The pools that can grow and shrink. Celery ends with an AttributeError in the others.
+# The pools that can grow and shrink. In threads the autoscaler ends with an AttributeError, solo ignores it.
 AUTOSCALE_POOLS = ("prefork", "gevent", "eventlet")
 
-# The pools that have no way to interrupt a task.
-NO_TIME_LIMIT_POOLS = ("solo", "threads")
+# The pools that do not enforce every time limit: gevent knows no soft one, the others none at all.
+PARTLY_LIMITED_POOLS = ("solo", "threads", "gevent", "eventlet")
 
 LOGLEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
 
@@ -411,18 +411,23 @@ def _environment(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _time_limits(variable: str, instances: Any) -> list[Problem]:
-    named = [str(instance.get("name")) for instance in instances if pool_of(instance) in NO_TIME_LIMIT_POOLS]
+    named = [f"{instance.get('name')} ({pool_of(instance)})" for instance in instances if _partly_limited(instance)]
     if not named:
         return []
     return [
         warn(
             variable,
-            f"{listing(named)} {'uses' if len(named) == 1 else 'use'} a pool without time limits (solo, threads)",
-            "prefork, where celery_app_timeouts soft and hard are enforced",
-            "give each task a timeout of its own for network and database, or choose the pool prefork",
+            f"{listing(named)} {'runs' if len(named) == 1 else 'run'} tasks without all of the time limits:"
+            " gevent knows no soft limit; solo, threads and eventlet know none",
+            "the pool prefork, where the limits soft and hard of celery_app_timeouts are enforced",
+            "give each task timeouts of its own for network and database, or choose the pool prefork",
             WORKER_GUIDE,
         )
     ]
+
+
+def _partly_limited(instance: dict[str, Any]) -> bool:
+    return pool_of(instance) in PARTLY_LIMITED_POOLS
 
 
 def _given(value: Any) -> bool:

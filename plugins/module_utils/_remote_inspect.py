@@ -39,7 +39,7 @@ def main(arguments, tell):
     except BaseException as error:
         return {"problem": failure(error)["error"]}
     urls = split_urls(arguments["broker_url"]) or broker_urls(app.conf)
-    broker, connection = first_broker(app, urls, min(5.0, clock.left()), login=False)
+    broker, connection = first_broker(app, urls, min(5.0, clock.left()), keep=True)
     tell(broker=broker, replies=[])
     if not broker["reachable"]:
         return {}

@@ -297,45 +297,44 @@ def kind_of(scheme):
     )
 
 
-def check_broker(connection, seconds, login=True):
+def check_broker(connection, seconds, keep=False):
     """Return reachable, layer and error of the broker that a kombu connection leads to.
 
-    The login through the application's client is the last step, and can be left to the caller.
+    With keep it is the connection itself that is connected, and stays so.
     """
     clock = Clock(seconds)
     scheme = connection.transport_cls if isinstance(connection.transport_cls, str) else ""
     kind = kind_of(scheme)
     host, port = connection.hostname or "localhost", connection.port
     tls = tls_options(connection.ssl, scheme in ("rediss", "amqps"))
+
+    def login(limit):
+        bounded(lambda: client_connect(connection, keep), limit, "protocol", "broker")
+
+    if kind == "amqp":
+        # RabbitMQ's log gets a warning for each connection that ends before the login, so the steps come after it.
+        told = ask([lambda: login(clock.left() / 2)])
+        if told["reachable"] or told["layer"] in ("auth", "client"):
+            return told
+        port = port or DEFAULT_PORTS["amqps" if tls is not None else "amqp"]
+        steps = ask([lambda: check_amqp(host, port, clock, tls)])
+        return told if steps["reachable"] else steps
     steps = []
     if kind == "redis":
-        steps.append(
-            lambda: check_redis(
-                host,
-                port or DEFAULT_PORTS["redis"],
-                clock,
-                connection.userid,
-                connection.password,
-                _database(connection.virtual_host),
-                tls,
-                host if host.startswith("/") else None,
-            )
-        )
-    elif kind == "amqp":
-        steps.append(
-            lambda: check_amqp(host, port or DEFAULT_PORTS["amqps" if tls is not None else "amqp"], clock, tls)
-        )
-    elif kind in ("memory", "filesystem"):
-        return answer(True, "ok")
-    elif kind not in ("sentinel", "sqs", "sqla", "sqlalchemy") and connection.hostname and port:
+        port = port or DEFAULT_PORTS["redis"]
+        path = host if host.startswith("/") else None
+        user, password, database = connection.userid, connection.password, _database(connection.virtual_host)
+        steps.append(lambda: check_redis(host, port, clock, user, password, database, tls, path))
+    elif connection.hostname and connection.port:
         steps.append(lambda: connect(host, port, clock).close())
-    if login:
-        steps.append(lambda: bounded(lambda: client_connect(connection), clock.left(), "protocol", "broker"))
-    return ask(steps)
+    return ask([*steps, lambda: login(clock.left())])
 
 
-def client_connect(connection):
+def client_connect(connection, keep=False):
     """Let the application's own client log in, once."""
+    if keep:
+        connection.connect()
+        return
     with connection.clone() as attempt:
         attempt.connect()
         attempt.channel().close()
@@ -351,10 +350,11 @@ def broker_urls(conf):
     return split_urls(conf.broker_write_url or conf.broker_url) or ["amqp://"]
 
 
-def first_broker(app, urls, seconds, login=True):
+def first_broker(app, urls, seconds, keep=False):
     """Return the first broker that answers, or the last that does not, and the connection to it.
 
-    The broker is url, transport, reachable, layer and error, the error that of the ones before it.
+    The broker is url, transport, reachable, layer and error, the error that of the ones before it. With keep the
+    connection is connected.
     """
     problems = []
     for url in urls:
@@ -366,7 +366,7 @@ def first_broker(app, urls, seconds, login=True):
                 importlib.import_module("redis")
             connection = app.connection_for_write(url)
             told["transport"] = str(connection.transport_cls)
-            tried = check_broker(connection, seconds / len(urls), login)
+            tried = check_broker(connection, seconds / len(urls), keep)
         except Exception as error:
             tried = answer(False, "client", sentence(error))
         if tried["reachable"]:
@@ -462,7 +462,12 @@ def _backend_django(clock):
         return
     if settings.get("HOST") and settings.get("PORT"):
         connect(settings["HOST"], int(settings["PORT"]), clock).close()
-    bounded(lambda: connections["default"].ensure_connection(), clock.left(), "protocol", "database")
+
+    def ensure():
+        # Django keeps its connections by thread.
+        connections["default"].ensure_connection()
+
+    bounded(ensure, clock.left(), "protocol", "database")
 
 
 def _backend_cache(backend, clock):

@@ -167,7 +167,8 @@ def run(
 
 def _source(module):
     # The loader knows the source in a checkout as well as in the archive that a module is sent in.
-    return module.__spec__.loader.get_source(module.__name__)
+    source = module.__spec__.loader.get_source(module.__name__)
+    return source.decode("utf-8") if isinstance(source, bytes) else source
 
 
 def _account(user, group):

@@ -87,7 +87,7 @@ EXAMPLES = r"""
     methods: [ping, active_queues]
     expected: [w1@worker-1]
   register: fleet
-  until: fleet.silent | length == 0 and fleet.broker.layer == 'ok'
+  until: fleet.silent | length == 0
   retries: 10
   delay: 2
 
@@ -286,8 +286,8 @@ nodes:
       sample: {}
 silent:
   description:
-    - The workers in O(expected), or else in O(destination), that answered nothing. Empty when the broker could not be
-      asked, for then nothing is known of them.
+    - The workers in O(expected), or else in O(destination), that answered nothing. Look at RV(broker) and RV(probe)
+      before blaming them.
   returned: success
   type: list
   elements: str
@@ -399,9 +399,8 @@ def complete(outcome, awaited, methods):
     broker = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
     broker.update(told.get("broker", {}))
     problem = told.get("problem") or outcome.message
-    asked = not problem and broker["layer"] == "ok"
     return dict(
-        summary(told.get("replies", []), awaited if asked else [], methods),
+        summary(told.get("replies", []), awaited, methods),
         broker=broker,
         probe={"ok": not problem, "error": problem},
         app_output_tail=outcome.tail,

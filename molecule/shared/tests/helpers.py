@@ -80,7 +80,7 @@ class Service:
     def log(self, lines):
         if self.systemd:
             return self.host.on.run(f"journalctl --no-pager --lines={lines} --unit={self.name}.service").stdout
-        return self.host.on.run(f"tail -n {lines} /var/log/{self.app}/{self.log_name}.log").stdout
+        return self.host.on.run(f"tail -n {lines} {self.host.facts['log_dir']}/{self.log_name}.log").stdout
 
 
 class Host:
@@ -97,10 +97,11 @@ class Host:
 
     @functools.cached_property
     def workers(self):
-        """Return the worker instances that the inventory declares."""
+        """Return the worker instances that the inventory wants to run."""
         if "celery_workers" not in self.groups:
             return []
-        return [Service(self, "worker", entry["name"]) for entry in self.facts["instances"]]
+        started = [entry["name"] for entry in self.facts["instances"] if entry.get("state") != "stopped"]
+        return [Service(self, "worker", name) for name in started]
 
     @property
     def services(self):
@@ -133,7 +134,7 @@ class Host:
     def client(self, **request):
         """Ask the application something from this host, as its own commands would."""
         request["app"] = self.facts["module"]
-        run = f"/usr/local/bin/{self.app}-run"
+        run = f"{self.facts['bin_dir']}/{self.app}-run"
         answer = self.python(CLIENT, run, "python", "-B", "-", json.dumps(request))
         return json.loads(answer.splitlines()[-1])
 

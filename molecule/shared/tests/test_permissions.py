@@ -9,38 +9,37 @@ def described(host, path):
     return oct(file.mode), file.user, file.group
 
 
-def test_environment_file(host):
-    assert described(host, f"/etc/{host.app}/celery.env") == ("0o640", "root", host.app)
+def test_environment_file(machine):
+    path = f"{machine.facts['config_dir']}/celery.env"
+    assert described(machine, path) == ("0o640", "root", machine.facts["group"])
 
 
-def test_configuration_directory(host):
-    assert described(host, f"/etc/{host.app}") == ("0o750", "root", host.app)
+def test_configuration_directory(machine):
+    assert described(machine, machine.facts["config_dir"]) == ("0o750", "root", machine.facts["group"])
 
 
-def test_all_environment_files(host):
-    right = f"-perm 0640 -user root -group {host.app}"
-    wrong = host.check(rf"find /etc/{host.app} -name '*.env' -not \( {right} \)")
-    assert wrong == ""
+def test_all_environment_files(machine):
+    right = f"-perm 0640 -user root -group {machine.facts['group']}"
+    assert machine.check(rf"find {machine.facts['config_dir']} -name '*.env' -not \( {right} \)") == ""
 
 
-def test_log_directory(host):
-    assert described(host, f"/var/log/{host.app}") == ("0o755", host.app, host.app)
+def test_log_directory(machine):
+    assert described(machine, machine.facts["log_dir"]) == ("0o755", machine.facts["user"], machine.facts["group"])
 
 
 def test_schedule_file(beat_host):
     if beat_host.facts["scheduler"] == "persistent":
-        schedule = beat_host.check(f"find /var/lib/{beat_host.app} -type f -name '*schedule*'").splitlines()
-        assert schedule
-        assert {beat_host.on.file(path).user for path in schedule} == {beat_host.app}
+        found = beat_host.check(f"find {beat_host.facts['state_dir']} -type f -name '*schedule*'").splitlines()
+        assert found
+        assert {beat_host.on.file(path).user for path in found} == {beat_host.facts["user"]}
 
 
 def test_worker_runs_as_the_user(worker):
-    process = worker.host.on.process.get(pid=worker.pid)
-    assert process.user[:7] == worker.app[:7]
+    assert worker.host.check(f"stat --format=%U /proc/{worker.pid}") == worker.host.facts["user"]
 
 
 def test_probe(worker):
-    path = f"/usr/local/bin/{worker.app}-worker-probe"
+    path = f"{worker.host.facts['bin_dir']}/{worker.app}-worker-probe"
     assert described(worker.host, path)[:2] == ("0o755", "root")
     answer = worker.host.on.run(f"{path} {worker.instance}")
     assert answer.rc == 0, answer.stdout + answer.stderr

@@ -14,14 +14,14 @@ def scan(host, secrets):
     return json.loads(host.python(source, "python3", "-"))
 
 
-def test_no_secret_can_be_read(host):
-    assert {"broker"} <= set(host.secrets)
-    answer = scan(host, host.secrets)
+def test_no_secret_can_be_read(machine):
+    assert {"broker"} <= set(machine.secrets)
+    answer = scan(machine, machine.secrets)
     assert answer["found"] == []
     assert answer["looked_at"] > 100
 
 
-def test_the_scan_finds_what_is_there(host):
-    """The application's name is everywhere; a scan that does not see it sees nothing."""
-    answer = scan(host, {"name": f"/usr/local/bin/{host.app}-run"})
+def test_the_scan_finds_what_is_there(machine):
+    """The path of the environment file is in units and programs; a scan that does not see it sees nothing."""
+    answer = scan(machine, {"name": f"{machine.facts['config_dir']}/celery.env"})
     assert answer["found"]

@@ -7,8 +7,8 @@ import threading
 from helpers import wait_for
 
 
-def test_result_comes_back(host):
-    assert host.call("add", 2, 40) == 42
+def test_result_comes_back(machine):
+    assert machine.call("add", 2, 40) == 42
 
 
 def test_queue_is_consumed_by_its_nodes(queue):

@@ -22,6 +22,7 @@ DEFAULTS = {"shop_port": 80, "shop_shelves": [], "shop_home": "/opt/{{ shop_name
 SPECS = {
     "main": {
         "short_description": "Open a shop",
+        "description": ["Opens one."],
         "options": {
             "shop_name": {"type": "str", "required": True, "description": "What is over the door."},
             "shop_port": {"type": "int", "description": ["Where it listens."]},
@@ -37,7 +38,7 @@ SPECS = {
             },
         },
     },
-    "close": {"short_description": "Close it", "options": {}},
+    "close": {"short_description": "Close it", "description": ["Closes it."], "options": {}},
 }
 TASK = "- debug: msg={{ shop_name }}{{ shop_port }}{{ shop_home }}{{ shop_shelves }}\n"
 
@@ -60,7 +61,8 @@ def shop(tmp_path):
         (path / "README.md").write_text(f"# shop\n{role_docs.BEGIN}\nold\n{role_docs.END}\nrest\n")
         if table:
             role = role_docs.Role.read(path)
-            (path / "README.md").write_text(role_docs.with_table(role))
+            if not role_docs.check_specification(role):
+                (path / "README.md").write_text(role_docs.with_table(role))
         return role_docs.Role.read(path)
 
     return write
@@ -108,6 +110,9 @@ SHELF = (*OPTIONS, "shop_shelves", "options")
         (put(True, *SHELF, "depth", "required"), "shop_shelves.depth is required, but has a default"),
         (put(SPECS["close"], "specs", "burn"), "entry point 'burn' has no tasks/burn.yml"),
         (drop("specs", "close", "short_description"), "entry point 'close' has no short_description"),
+        (drop("specs", "main", "description"), "entry point 'main' has no description"),
+        (put(3, *OPTIONS, "shop_port"), "main: shop_port is 3, expected a dictionary"),
+        (put("deep", *SHELF, "depth"), "main: shop_shelves.depth is deep, expected a dictionary"),
         (drop("specs", "main"), "has no entry point 'main'"),
         (
             put({"port": {"type": "int", "required": True, "description": "x"}}, "specs", "close", "options"),

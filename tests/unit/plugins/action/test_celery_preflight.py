@@ -76,7 +76,7 @@ def test_a_warning_does_not_fail():
     instances = [{"name": "w1", "queues": ["a"], "pool": "threads"}]
     result = run({"checks": {"instances": {"instances": instances, "inventory_hostname": "web1"}}})
     assert not result.get("failed")
-    assert "w1 uses a pool without time limits" in result["warnings"][0]
+    assert "w1 (threads) runs tasks without all of the time limits" in result["warnings"][0]
     assert result["problems"][0]["level"] == "warn"
 
 

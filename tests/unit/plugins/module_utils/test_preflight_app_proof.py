@@ -83,6 +83,11 @@ def test_each_layer_has_its_remedy(part, variable, layer, actual, remedy):
     assert "{" not in problem.remedy
 
 
+def test_a_peer_that_gives_no_reason():
+    problem = only(judge("broker", url=None, reachable=False, layer=None))
+    assert problem.actual == "broker (no URL): it does not answer (layer unknown): no reason given"
+
+
 def test_what_was_not_tried_is_not_refused():
     assert judge("result_backend", reachable=None, layer="none") == []
 

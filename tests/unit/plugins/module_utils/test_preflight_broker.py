@@ -86,7 +86,7 @@ def test_a_short_password_matters_only_on_the_network():
 
 @pytest.mark.parametrize("port", [0, 65536, "x"])
 def test_ports_refused(port):
-    assert judge(port="6379") == []
+    assert judge(port="6379") == judge(port=1) == judge(port=65535) == []
     assert only(judge(port=port)).variable == "celery_broker_port"
 
 

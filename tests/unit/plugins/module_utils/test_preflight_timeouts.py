@@ -71,6 +71,7 @@ def test_what_is_no_set_of_limits_is_refused(value, actual, expected):
 def test_each_step_must_be_above_the_one_before(earlier, later):
     gap = {**GOOD, later: GOOD[earlier] + 29}
     (first, *_rest) = [problem for problem in judge(value=gap) if problem.variable.endswith(later)]
+    assert first.level == "refuse"
     assert f"{earlier} {gap[earlier]} s, {later} {gap[later]} s" in first.actual
     assert f"{gap[earlier] + 30} s or more" in first.remedy
 
@@ -90,6 +91,7 @@ def test_on_redis_hard_must_be_below_the_visibility_timeout(scheme):
     facts = {"value": GOOD, "broker_url": f"{scheme}://:hunter2@h/0"}
     assert judge(visibility_timeout=241, **facts) == []
     (problem,) = judge(visibility_timeout=240, **facts)
+    assert problem.level == "refuse"
     assert "hard 240 s" in problem.actual
     assert "visibility_timeout 240 s" in problem.actual
     assert "hunter2" not in str(problem)

@@ -207,3 +207,9 @@ def test_another_user_is_refused_without_root(helper, monkeypatch):
     outcome = run(sys.executable, [helper("")], {}, user="nobody")
     assert outcome.error == "not_permitted"
     assert "running as daemon, which may not become nobody" in outcome.message
+
+
+def test_a_loader_that_keeps_bytes(helper):
+    module = helper("")
+    module.__spec__.loader.get_source = lambda _name: b"def main(arguments, tell):\n    return {'ok': '\xc3\xa4'}\n"
+    assert run(sys.executable, [module], {}).result == {"ok": "ä"}

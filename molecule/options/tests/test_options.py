@@ -1,0 +1,76 @@
+"""What was set is what runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from helpers import Service, wait_for
+
+
+def test_environment_arrives_as_written(app):
+    assert app.host.call("environment", "SHOP_MOTTO", queue="default") == app.host.facts["environment"]["SHOP_MOTTO"]
+
+
+def test_instance_has_its_own_environment(app):
+    assert app.host.call("environment", "SHOP_INSTANCE", queue="default") == "prefork"
+    assert app.host.call("environment", "SHOP_INSTANCE", queue="threads") is None
+
+
+def test_ledger_is_written(app):
+    entry = f"entry-of-{app.name}"
+    app.host.call("sleep_for", 0, entry, queue="default")
+    ledger = app.host.facts["environment"]["SHOP_LEDGER"]
+    assert app.host.check(f"grep -c {entry} {ledger}") == "1"
+
+
+@pytest.mark.parametrize(
+    ("instance", "implementation"),
+    [("prefork", "prefork"), ("threads", "thread"), ("gevent", "gevent"), ("solo", "solo")],
+)
+def test_pool(worker_host, instance, implementation):
+    pool = worker_host.inspect("stats")[f"{instance}@{worker_host.name}"]["pool"]
+    assert implementation in pool["implementation"]
+
+
+def test_concurrency_and_prefetch(worker_host):
+    stats = worker_host.inspect("stats")[f"prefork@{worker_host.name}"]
+    assert stats["pool"]["max-concurrency"] == 2
+    assert stats["pool"]["max-tasks-per-child"] == 50
+    assert stats["prefetch_count"] == 2
+
+
+def test_autoscale(worker_host):
+    scaler = worker_host.inspect("stats")[f"scaled@{worker_host.name}"]["autoscaler"]
+    assert (scaler["max"], scaler["min"]) == (3, 1)
+
+
+def test_stopped_instance_is_stopped(worker_host):
+    spare = Service(worker_host, "worker", "spare")
+    assert spare.is_known
+    assert not spare.is_running
+
+
+def test_logs_are_files(worker):
+    path = f"{worker.host.facts['log_dir']}/{worker.log_name}.log"
+    assert worker.host.on.file(path).user == worker.host.facts["user"]
+    assert worker.host.on.file(path).size > 0
+
+
+def test_healthcheck_is_recorded(worker):
+    path = f"{worker.host.facts['run_dir']}/health/{worker.instance}.json"
+
+    def healthy():
+        file = worker.host.on.file(path)
+        return file.exists and json.loads(file.content_string).get("status") == "healthy"
+
+    wait_for(healthy, 60, f"{path} says healthy")
+
+
+def test_flower_keeps_its_state(flower_host):
+    path = flower_host.facts["flower_db"]
+    flower = Service(flower_host, "flower")
+    flower.stop()
+    flower.start()
+    assert flower_host.on.file(path).user == flower_host.facts["user"]
+    wait_for(lambda: flower.is_running, 30, "Flower runs again")

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils import _files
+
+MARK = _files.marker("shop", "celery_worker")
+
+
+def test_marker_names_app_and_owner():
+    assert MARK == "# Managed by taskfleet.celery: app=shop owner=celery_worker"
+
+
+def test_owned_looks_at_the_first_line_only():
+    assert _files.owned(MARK + "\n[Unit]\n", MARK)
+    assert not _files.owned("[Unit]\n" + MARK, MARK)
+    assert not _files.owned(MARK.replace("shop", "shop2") + "\n", MARK)
+    assert not _files.owned(None, MARK)
+
+
+def test_write_sets_content_and_mode(tmp_path):
+    path = str(tmp_path / "a.env")
+    _files.write(path, "x\n", 0o640, None, None)
+    assert _files.read(path) == "x\n"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["a.env"]
+
+
+def test_differs(tmp_path):
+    path = str(tmp_path / "a.env")
+    assert _files.differs(path, "x", 0o640, None, None)
+    _files.write(path, "x", 0o640, None, None)
+    assert not _files.differs(path, "x", 0o640, None, None)
+    assert not _files.differs(path, "x", 0o640, os.getuid(), None)
+    assert _files.differs(path, "y", 0o640, None, None)
+    assert _files.differs(path, "x", 0o644, None, None)
+    assert _files.differs(path, "x", 0o640, os.getuid() + 1, None)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = str(tmp_path / "a.env")
+    _files.write(path, "old", 0o640, None, None)
+    with pytest.raises(UnicodeEncodeError):
+        _files.write(path, "\ud800", 0o640, None, None)
+    assert _files.read(path) == "old"
+    assert os.listdir(tmp_path) == ["a.env"]
+
+
+def test_sweep_finds_only_marked_files(tmp_path):
+    for name, text in (
+        ("shop-worker@a.service", MARK + "\n"),
+        ("shop-worker@b.service", "[Unit]\n"),
+        ("shop-worker@c.timer", MARK + "\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    assert _files.sweep(str(tmp_path), ".service", MARK) == ["shop-worker@a"]
+    assert _files.sweep(str(tmp_path / "missing"), ".service", MARK) == []
+
+
+def test_digest_tells_where_one_text_ends():
+    assert _files.digest("ab", "c") != _files.digest("a", "bc")
+    assert _files.digest("a", None) == _files.digest("a", "")

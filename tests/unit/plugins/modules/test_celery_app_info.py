@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
+from ansible_collections.taskfleet.celery.plugins.modules import celery_app_info
+
+KEYS = {
+    "app",
+    "versions",
+    "fit",
+    "broker",
+    "result_backend",
+    "conf",
+    "tasks",
+    "queues",
+    "modules",
+    "beat_entries",
+    "revision",
+    "app_output_tail",
+    "elapsed",
+    "changed",
+    "invocation",
+}
+
+
+@pytest.fixture
+def call(capsys):
+    def with_arguments(**arguments):
+        with (
+            patch_module_args(dict({"celery_python": sys.executable, "app": "shop"}, **arguments)),
+            pytest.raises(SystemExit) as ended,
+        ):
+            celery_app_info.main()
+        result = json.loads(capsys.readouterr().out)
+        assert ended.value.code == (1 if result.get("failed") else 0)
+        return result
+
+    return with_arguments
+
+
+@pytest.fixture
+def look(monkeypatch):
+    def as_if(outcome):
+        calls = []
+        monkeypatch.setattr(celery_app_info, "look", lambda *arguments: calls.append(arguments) or outcome)
+        return calls
+
+    return as_if
+
+
+def test_an_application_that_does_not_import_is_an_answer(call, tmp_path):
+    (tmp_path / "noise.py").write_text("print('{}')")
+    result = call(app="no_such_application", chdir=str(tmp_path), source_dir=str(tmp_path), require=["json", "nope_x"])
+    assert set(result) == KEYS
+    assert result["changed"] is False
+    assert result["app"]["imported"] is False
+    assert result["app"]["error_line"].startswith("ModuleNotFoundError: No module named")
+    assert result["broker"] == {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
+    assert result["modules"] == {"json": True, "nope_x": False}
+    assert result["versions"]["python"] == "{0}.{1}.{2}".format(*sys.version_info)
+    assert len(result["revision"]) == 64
+
+
+def test_a_missing_virtual_environment_is_a_failure(call, tmp_path):
+    result = call(celery_python=str(tmp_path / "venv/bin/python"))
+    assert result["failed"] is True
+    assert result["kind"] == "interpreter_missing"
+
+
+def test_what_the_helper_told_is_the_result(call, look):
+    told = {
+        "stage": "result_backend",
+        "app": {"imported": True, "error": "", "error_line": "", "name": "shop", "main": "shop"},
+        "conf": {"timezone": "UTC", "task_time_limit": 240},
+        "queues": ["celery"],
+    }
+    calls = look(Outcome(told, None, "", "", 0.123))
+    result = call(environment={"TZ": "UTC", "N": "240", "DB_PASSWORD": "hunter2222"}, timeout=8)
+    assert result["conf"] == {"timezone": "UTC", "task_time_limit": 240}
+    assert result["elapsed"] == 0.12
+    assert "stage" not in result
+    assert "hunter2222" not in json.dumps(result)
+    ((_module, _helpers, arguments, environment),) = calls
+    assert arguments == {"app": "shop", "require": [], "source_dir": None, "peer_timeout": 2.0}
+    assert environment == {"TZ": "UTC", "N": "240", "DB_PASSWORD": "hunter2222"}
+
+
+@pytest.mark.parametrize("error", ["timed_out", "killed", "crashed", "no_result"])
+def test_an_import_that_ends_the_process(call, look, error):
+    look(Outcome({"stage": "import", "versions": {"celery": "5.7.0"}}, error, "the process was ended", "", 1.0))
+    result = call()
+    assert result["app"]["imported"] is False
+    assert result["app"]["error"] == "the application does not import: the process was ended"
+    assert result["versions"] == {"celery": "5.7.0"}
+
+
+@pytest.mark.parametrize("peer", ["broker", "result_backend"])
+def test_a_peer_that_holds_the_process_up(call, look, peer):
+    app = {"imported": True, "error": "", "error_line": "", "name": "shop", "main": "shop"}
+    look(Outcome({"stage": peer, "app": app}, "timed_out", "no answer within 30 s", "", 30.0))
+    result = call()
+    assert result["app"]["imported"] is True
+    assert (result[peer]["reachable"], result[peer]["error"]) == (False, "no answer within 30 s")
