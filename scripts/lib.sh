@@ -4,6 +4,8 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 # Ansible refuses to work in a locale that is not UTF-8.
 export LC_ALL=C.UTF-8
+# Not the home directory: a release installed there would stand in for the checkout.
+export ANSIBLE_COLLECTIONS_PATH=$PWD/.venv
 
 die() {
     printf '%s\n' "$*" >&2

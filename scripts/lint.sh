@@ -48,8 +48,8 @@ gate_importer() {
     mkdir -p .cache/importer
     ansible-galaxy collection build --output-path .cache/importer .cache/tree-importer
     cd .cache/importer
-    PATH=$tools:/usr/local/bin:/usr/bin:/bin \
-        GALAXY_IMPORTER_CHECK_REQUIRED_TAGS=yes \
+    # It would lint what is installed in the home directory as well.
+    HOME=$PWD PATH=$tools:/usr/local/bin:/usr/bin:/bin GALAXY_IMPORTER_CHECK_REQUIRED_TAGS=yes \
         python -m galaxy_importer.main taskfleet-celery-*.tar.gz 2>&1 | tee importer.log
     # The importer ends well on findings that Galaxy shows to everybody.
     if grep -qE '^(WARNING|ERROR)' importer.log; then

@@ -25,7 +25,7 @@ run_part() {
 }
 
 mkdir -p .cache
-(find_python) >/dev/null 2>&1 || need_programs python3-venv
+(find_python) >/dev/null 2>&1 || need_programs python3-venv:python3-venv
 run_part lint
 run_part units
 run_part molecule

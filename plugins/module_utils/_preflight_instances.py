@@ -206,7 +206,8 @@ def _choices(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 def _numbers(where: str, instance: dict[str, Any]) -> list[Problem]:
     problems = []
-    least = {"concurrency": 1, "prefetch_multiplier": 0, "max_tasks_per_child": 1, "max_memory_per_child": 1}
+    # Celery reads --prefetch-multiplier=0 as "not given": no limit can only be set in the application.
+    least = {"concurrency": 1, "prefetch_multiplier": 1, "max_tasks_per_child": 1, "max_memory_per_child": 1}
     for key, minimum in least.items():
         value = instance.get(key)
         number = integer(value)

@@ -67,9 +67,8 @@ def main(arguments, tell):
     tell(
         stage="versions",
         versions=dict({name: versions.get(name) for name in DISTRIBUTIONS}, python=platform.python_version()),
-        revision=revision(arguments["source_dir"], versions),
+        revision=revision(arguments["source_dir"], of_the_application(versions, needs())),
     )
-    tell(modules={name: importable(name) for name in arguments["require"]})
     tell(fit=fit(versions, os.environ.get("CELERY_BROKER_URL", "")), stage="import")
     try:
         app = find_app(arguments["app"])
@@ -77,7 +76,13 @@ def main(arguments, tell):
         tell(app={"imported": True, "error": "", "error_line": "", "name": arguments["app"], "main": app.main})
         tell(stage="settings", **settings(app))
     except BaseException as error:
-        return {"app": dict(failure(error), name=arguments["app"], main=None)}
+        app = None
+        tell(app=dict(failure(error), name=arguments["app"], main=None))
+    # After the application, for some of these modules set up an application of their own.
+    tell(stage="require")
+    tell(modules={name: importable(name) for name in arguments["require"]})
+    if app is None:
+        return {}
     tell(stage="broker")
     broker, _connection = first_broker(app, broker_urls(app.conf), arguments["peer_timeout"])
     tell(fit=fit(versions, broker["transport"], broker["error"] if broker["layer"] == "client" else ""))
@@ -294,6 +299,40 @@ def meets(version, constraint):
 
 
 # -- Revision
+
+
+def needs():
+    """Return what each installed distribution requires, extras left out."""
+    from importlib import metadata
+
+    found = {}
+    for distribution in metadata.distributions():
+        name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
+        wanted = (requirement(text) for text in distribution.requires or ())
+        found.setdefault(name, {required for required, _constraint, marker in wanted if applies(marker, "")})
+    return found
+
+
+def of_the_application(versions, required):
+    """Return the versions without Flower and without what only Flower requires.
+
+    It watches the application and is no part of it: installed later, it must not restart the workers.
+    """
+    left_out = {"flower"} & set(versions)
+    while True:
+        more = {
+            name
+            for name in set(versions) - left_out - {"celery"}
+            if required_by(name, required) and required_by(name, required) <= left_out
+        }
+        if not more:
+            return {name: version for name, version in versions.items() if name not in left_out}
+        left_out |= more
+
+
+def required_by(name, required):
+    """Return the distributions that require one, itself left out."""
+    return {other for other, names in required.items() if name in names and other != name}
 
 
 def revision(folder, versions):

@@ -227,7 +227,7 @@ queues:
   elements: str
   sample: ["celery", "reports"]
 modules:
-  description: Which of the modules in O(require) import.
+  description: Which of the modules in O(require) import. A module that ends the process is missing here.
   returned: success
   type: dict
   sample: {"gevent": true}
@@ -293,7 +293,7 @@ def complete(told, outcome, app):
         stage = told.get("stage")
         if stage in ("broker", "result_backend"):
             result[stage].update(reachable=False, layer="protocol", error=outcome.message)
-        else:
+        elif stage != "require":
             error = "the application does not import: {0}".format(outcome.message)
             result["app"].update(imported=False, error=error, error_line=outcome.message)
     return dict(result, app_output_tail=outcome.tail, elapsed=round(outcome.elapsed, 2))

@@ -95,7 +95,6 @@ options:
         description: Text of its environment file, without marker and digest.
         type: str
         required: true
-        no_log: true
       state:
         description: Whether it runs.
         type: str
@@ -281,7 +280,9 @@ def stale_services(params, managers, mark):
     for label, manager in managers.items():
         for name in _files.sweep(manager.directory, os.path.splitext(manager.path("x"))[1], mark):
             if name not in declared or label != params["manager"]:
-                found.append({"name": name, "manager": label, "environment_name": environment_name(params["app"], name)})
+                found.append(
+                    {"name": name, "manager": label, "environment_name": environment_name(params["app"], name)}
+                )
     return found
 
 

@@ -74,6 +74,11 @@ def test_scheme(url, scheme):
     assert _preflight.scheme(url) == scheme
 
 
+def test_brokers_of_the_redis_transport():
+    assert all(_preflight.is_redis(f"{scheme}://h") for scheme in ("redis", "rediss", "sentinel"))
+    assert not _preflight.is_redis("amqp://h")
+
+
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "127.8.0.1", "::1", "[::1]", "-::1", "localhost", "unix:/run/x", "/run/x"]
 )

@@ -43,7 +43,7 @@ def test_everything_at_once_that_goes_together():
         with_keys(
             pool="prefork",
             concurrency=4,
-            prefetch_multiplier=0,
+            prefetch_multiplier=1,
             max_tasks_per_child=100,
             max_memory_per_child=200000,
             memory_max="2G",
@@ -96,7 +96,7 @@ def test_choices_refused(key, value):
     [
         ("concurrency", 0),
         ("concurrency", "many"),
-        ("prefetch_multiplier", -1),
+        ("prefetch_multiplier", 0),
         ("max_tasks_per_child", 0),
         ("max_memory_per_child", "200M"),
     ],
@@ -125,7 +125,9 @@ def test_only_prefork_has_children(pool, key):
     assert with_keys(pool="prefork", **{key: 5}) == []
 
 
-@pytest.mark.parametrize("value", ["10,3", "3,3", "10,0", "10", 10, {"max": 10, "min": 3}, {"max": 10}, None, ""])
+@pytest.mark.parametrize(
+    "value", ["10,3", "3,3", "10,0", "1,0", "10", 10, {"max": 10, "min": 3}, {"max": 10}, None, ""]
+)
 def test_autoscale(value):
     assert with_keys(autoscale=value) == []
 

@@ -215,6 +215,11 @@ def test_long_command_lines_are_cut(proc):
     assert len(proc.scan()[0]["cmdline"]) == _processes.LONGEST_CMDLINE + len("...")
 
 
+def test_command_lines_that_just_fit_are_whole(proc):
+    proc.add(5, *BEAT, "x" * (_processes.LONGEST_CMDLINE - len(" ".join(BEAT)) - 1))
+    assert proc.scan()[0]["cmdline"].endswith("x")
+
+
 def test_a_user_without_a_name_is_a_number(proc, monkeypatch):
     def unknown(uid):
         raise KeyError(uid)

@@ -173,6 +173,19 @@ def test_the_revision_is_of_the_distributions():
     assert remote.revision(None, {"a": "1", "b": "1"}) == remote.revision(None, {"b": "1", "a": "1"})
 
 
+def test_flower_is_no_part_of_the_application():
+    versions = dict.fromkeys(["celery", "click", "flower", "tornado", "humanize", "redis", "pytz", "shop"], "1")
+    required = {
+        "celery": {"click"},
+        "flower": {"celery", "tornado", "humanize", "pytz"},
+        "tornado": {"pytz"},
+        "shop": {"humanize"},
+    }
+    assert set(remote.of_the_application(versions, required)) == {"celery", "click", "humanize", "redis", "shop"}
+    del versions["flower"]
+    assert remote.of_the_application(versions, required) == versions
+
+
 def test_the_revision_is_bounded(source, monkeypatch):
     monkeypatch.setattr(remote, "MOST_BYTES", 0)
     first = remote.revision(str(source), {})

@@ -61,7 +61,7 @@ def test_env_file_refuses_a_name_no_shell_takes(name):
 
 
 def test_env_file_never_tells_the_value_it_refuses():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="VALUE") as caught:
         env_file({"VALUE": "hunter2\n"})
     assert "hunter2" not in str(caught.value)
 

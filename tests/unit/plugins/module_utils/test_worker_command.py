@@ -36,7 +36,7 @@ def test_least_instance():
     [
         ({"concurrency": 4}, "--concurrency=4"),
         ({"autoscale": "8,2"}, "--autoscale=8,2"),
-        ({"prefetch_multiplier": 0}, "--prefetch-multiplier=0"),
+        ({"prefetch_multiplier": 2}, "--prefetch-multiplier=2"),
         ({"max_tasks_per_child": 1000}, "--max-tasks-per-child=1000"),
         ({"max_memory_per_child": 400000}, "--max-memory-per-child=400000"),
         ({"without_gossip": True}, "--without-gossip"),
@@ -66,7 +66,7 @@ def test_settings_come_last():
 def test_settings_carry_their_types():
     overlay = settings_overlay(
         {
-            "worker_prefetch_multiplier": 7,
+            "worker_lost_wait": 7,
             "task_acks_late": False,
             "broker_connection_timeout": 4.5,
             "task_default_queue": "work",
@@ -80,10 +80,16 @@ def test_settings_carry_their_types():
         "result_expires=(json)null",
         "task_acks_late=(bool)false",
         "task_default_queue=(string)work",
-        "worker_prefetch_multiplier=(int)7",
+        "worker_lost_wait=(int)7",
     ]
 
 
 def test_settings_refuse_what_the_command_line_cannot_set():
     with pytest.raises(ValueError, match="timezone"):
         settings_overlay({"timezone": "UTC"})
+
+
+@pytest.mark.parametrize("name", ["worker_prefetch_multiplier", "worker_concurrency", "worker_pool"])
+def test_settings_refuse_what_would_have_no_effect(name):
+    with pytest.raises(ValueError, match="has no effect"):
+        settings_overlay({name: 7})

@@ -109,3 +109,11 @@ def test_a_peer_that_holds_the_process_up(call, look, peer):
     result = call()
     assert result["app"]["imported"] is True
     assert (result[peer]["reachable"], result[peer]["error"]) == (False, "no answer within 30 s")
+
+
+def test_a_required_module_that_ends_the_process(call, look):
+    app = {"imported": True, "error": "", "error_line": "", "name": "shop", "main": "shop"}
+    look(Outcome({"stage": "require", "app": app}, "killed", "the process was ended by SIGSEGV", "", 1.0))
+    result = call(require=["gevent"])
+    assert result["app"] == app
+    assert result["modules"] == {}
