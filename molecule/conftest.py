@@ -25,6 +25,12 @@ def subjects(names):
     return None, []
 
 
+def app_of(item):
+    """Return the application that a test is about."""
+    mark = item.get_closest_marker("app")
+    return mark.args[0] if mark else APPS[0].name
+
+
 def pytest_generate_tests(metafunc):
     name, found = subjects(metafunc.fixturenames)
     if name is None:
@@ -33,10 +39,12 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize(name, values)
 
 
+# A wrapper comes before xdist, which looks for these marks in the same hook.
+@pytest.hookimpl(hookwrapper=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        mark = item.get_closest_marker("app")
-        item.add_marker(pytest.mark.xdist_group(mark.args[0] if mark else "fleet"))
+        item.add_marker(pytest.mark.xdist_group(app_of(item)))
+    yield
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -44,6 +52,5 @@ def pytest_runtest_makereport(item):
     outcome = yield
     report = outcome.get_result()
     if report.when == "call" and report.failed:
-        mark = item.get_closest_marker("app")
-        for title, text in logs_of(mark.args[0] if mark else None):
+        for title, text in logs_of(app_of(item)):
             report.sections.append((title, text))

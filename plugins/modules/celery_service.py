@@ -91,10 +91,6 @@ options:
         description: Name of its environment file in O(config_directory).
         type: str
         required: true
-      environment:
-        description: Text of its environment file, without marker and digest.
-        type: str
-        required: true
       state:
         description: Whether it runs.
         type: str
@@ -104,6 +100,12 @@ options:
         description: Seconds between TERM and KILL.
         type: int
         required: true
+  environments:
+    description:
+      - Text of the environment file of each service, by the service's name, without marker and digest.
+      - Apart from O(services) because a module's log hides only whole arguments safely.
+    type: dict
+    required: true
   start_timeout:
     description: Seconds that a start may take.
     type: int
@@ -127,6 +129,7 @@ EXAMPLES = r"""
     environment_file: /etc/shop/celery.env
     group: shop
     services: "{{ services }}"
+    environments: "{{ environments }}"
   register: written
 
 - name: Take the steps
@@ -137,6 +140,7 @@ EXAMPLES = r"""
     config_directory: /etc/shop
     environment_file: /etc/shop/celery.env
     services: "{{ services }}"
+    environments: "{{ environments }}"
     step: "{{ item }}"
   loop: "{{ written.pending }}"
 """
@@ -224,12 +228,13 @@ def desired_files(params, manager):
     result = []
     for service in params["services"]:
         unit = "%s\n%s" % (mark, service["unit"].strip("\n") + "\n")
-        digest = _files.digest(unit, service["environment"], shared, params["revision"])
+        own = params["environments"][service["name"]]
+        digest = _files.digest(unit, own, shared, params["revision"])
         environment = '%s\nTASKFLEET_SERVICE="%s"\nTASKFLEET_CONFIG="%s"\n%s' % (
             mark,
             service["name"],
             digest,
-            service["environment"],
+            own,
         )
         result.append(
             {
@@ -407,11 +412,11 @@ def main():
                     "name": {"type": "str", "required": True},
                     "unit": {"type": "str", "required": True},
                     "environment_name": {"type": "str", "required": True},
-                    "environment": {"type": "str", "required": True, "no_log": True},
                     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
                     "stop_timeout": {"type": "int", "required": True},
                 },
             },
+            "environments": {"type": "dict", "required": True, "no_log": True},
             "start_timeout": {"type": "int", "default": 60},
             "remove_timeout": {"type": "int", "default": 300},
             "step": {"type": "dict"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import HOSTS, PROJECT, Service, deploy, host_named, wait_for
+from helpers import HOSTS, PROJECT, Service, deploy, failures, host_named, wait_for
 
 OVERLAYS = PROJECT / "molecule" / "fleet" / "overlays"
 REFUSED = {
@@ -49,7 +49,7 @@ def changed():
     before = pids()
     foreign = {host.name: foreign_pids(host) for host in HOSTS if host.workers}
     run = deploy(f"--inventory={OVERLAYS / 'changed'}", "-vvv", "--diff")
-    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
+    assert run.returncode == 0, failures(run)
     return {"before": before, "foreign": foreign, "output": run.stdout + run.stderr}
 
 

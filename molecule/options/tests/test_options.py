@@ -29,19 +29,22 @@ def test_ledger_is_written(app):
     [("prefork", "prefork"), ("threads", "thread"), ("gevent", "gevent"), ("solo", "solo")],
 )
 def test_pool(worker_host, instance, implementation):
-    pool = worker_host.inspect("stats")[f"{instance}@{worker_host.name}"]["pool"]
+    node = f"{instance}@{worker_host.name}"
+    pool = worker_host.inspect("stats", node)[node]["pool"]
     assert implementation in pool["implementation"]
 
 
 def test_concurrency_and_prefetch(worker_host):
-    stats = worker_host.inspect("stats")[f"prefork@{worker_host.name}"]
+    node = f"prefork@{worker_host.name}"
+    stats = worker_host.inspect("stats", node)[node]
     assert stats["pool"]["max-concurrency"] == 2
     assert stats["pool"]["max-tasks-per-child"] == 50
     assert stats["prefetch_count"] == 2
 
 
 def test_autoscale(worker_host):
-    scaler = worker_host.inspect("stats")[f"scaled@{worker_host.name}"]["autoscaler"]
+    node = f"scaled@{worker_host.name}"
+    scaler = worker_host.inspect("stats", node)[node]["autoscaler"]
     assert (scaler["max"], scaler["min"]) == (3, 1)
 
 

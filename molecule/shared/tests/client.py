@@ -13,14 +13,16 @@ def call(app, task, args=(), queue=None, times=1, timeout=30):
     return [result.get(timeout=timeout) for result in sent]
 
 
-def inspect(app, method):
-    return getattr(app.control.inspect(timeout=3), method)() or {}
-
-
-def consume(app, queue, node):
-    return app.control.add_consumer(queue, destination=[node], reply=True, timeout=3)
+def inspect(app, method, nodes=None):
+    """Ask these nodes, and wait for no others; or ask all, and wait as long as anybody may need."""
+    found = (
+        app.control.inspect(timeout=10, destination=nodes, limit=len(nodes))
+        if nodes
+        else app.control.inspect(timeout=3)
+    )
+    return getattr(found, method)() or {}
 
 
 request = json.loads(sys.argv[1])
 found = find_app(request.pop("app"))
-print(json.dumps({"call": call, "consume": consume, "inspect": inspect}[request.pop("do")](found, **request)))
+print(json.dumps({"call": call, "inspect": inspect}[request.pop("do")](found, **request)))

@@ -103,6 +103,14 @@ class Host:
         started = [entry["name"] for entry in self.facts["instances"] if entry.get("state") != "stopped"]
         return [Service(self, "worker", name) for name in started]
 
+    def sole_consumers(self):
+        """Yield the workers of this host that are alone with a queue, and that queue."""
+        app = next(app for app in APPS if app.name == self.app)
+        for worker in self.workers:
+            for queue in app.queues:
+                if queue.nodes == {worker.node}:
+                    yield worker, queue.name
+
     @property
     def services(self):
         """Return all services that the inventory declares."""
@@ -142,9 +150,9 @@ class Host:
         """Send a task and return its result."""
         return self.client(do="call", task=f"shop.tasks.{task}", args=args, **options)[0]
 
-    def inspect(self, method):
-        """Return what the workers answer: {node: reply}."""
-        return self.client(do="inspect", method=method)
+    def inspect(self, method, *nodes):
+        """Return what these nodes answer, or all that there are: {node: reply}."""
+        return self.client(do="inspect", method=method, nodes=nodes)
 
 
 class App:
@@ -157,6 +165,7 @@ class App:
         self.host = self.workers[0].host
         names = sorted({queue for worker in self.workers for queue in worker.queues})
         self.queues = [Queue(self, queue) for queue in names]
+        self.nodes = [worker.node for worker in self.workers]
 
     def __str__(self):
         return self.name
@@ -186,9 +195,15 @@ def host_named(name):
 def logs_of(app):
     """Yield the last lines of every service of an application, for a test that failed."""
     for host in HOSTS:
-        if app in (None, host.app):
+        if app == host.app:
             for service in host.services:
                 yield f"{service.name} on {host.name}", service.log(15)
+
+
+def failures(run):
+    """Return what a run of the playbook failed with."""
+    lines = (run.stdout + run.stderr).splitlines()
+    return "\n".join(line[:2000] for line in lines if line.startswith(("fatal:", "failed:", "[ERROR]")))
 
 
 def deploy(*arguments):

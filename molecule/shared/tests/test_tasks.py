@@ -18,7 +18,7 @@ def test_queue_is_consumed_by_its_nodes(queue):
 
 
 def test_worker_answers_with_its_queues(worker):
-    replies = worker.host.inspect("active_queues")
+    replies = worker.host.inspect("active_queues", worker.node)
     assert sorted(queue["name"] for queue in replies[worker.node]) == sorted(worker.queues)
 
 
@@ -34,36 +34,33 @@ def test_limits_reach_the_task(app):
 
 def test_beat_entries_arrive(app):
     def ticks():
-        return sum(stats["total"].get("shop.tasks.tick", 0) for stats in app.host.inspect("stats").values())
+        return sum(stats["total"].get("shop.tasks.tick", 0) for stats in app.host.inspect("stats", *app.nodes).values())
 
     before = ticks()
     wait_for(lambda: ticks() >= before + 2, 30, "two more entries of beat, one every two seconds, reach a worker")
 
 
 def test_running_task_survives_stop(worker_host):
-    worker = worker_host.workers[0]
+    worker, queue = next(worker_host.sole_consumers())
     answer = []
 
     def work():
-        answer.append(worker_host.call("sleep_for", 6, queue="taskfleet-stop-test", timeout=60))
+        answer.append(worker_host.call("sleep_for", 6, queue=queue, timeout=90))
 
     def runs():
-        return any(
-            task["name"] == "shop.tasks.sleep_for" for task in worker_host.inspect("active").get(worker.node) or []
-        )
+        active = worker_host.inspect("active", worker.node).get(worker.node) or []
+        return any(task["name"] == "shop.tasks.sleep_for" for task in active)
 
-    # A queue of its own: no other worker may take the task.
-    worker_host.client(do="consume", queue="taskfleet-stop-test", node=worker.node)
     client = threading.Thread(target=work)
     client.start()
     try:
-        wait_for(runs, 20, f"{worker.node} runs the task")
+        wait_for(runs, 60, f"{worker.node} runs the task")
         old = worker.pid
         worker.stop()
         assert not worker.is_running
-        client.join(timeout=30)
+        client.join(timeout=60)
     finally:
         worker.start()
     assert answer == [6]
     wait_for(lambda: worker.is_running and worker.pid != old, 30, f"{worker.name} runs again")
-    wait_for(lambda: worker.node in worker_host.inspect("ping"), 30, f"{worker.node} answers again")
+    wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), 60, f"{worker.node} answers again")
