@@ -9,7 +9,7 @@ from celery.app.utils import find_app
 
 
 def call(app, task, args=(), queue=None, times=1, timeout=30):
-    sent = [app.send_task(task, args=args, **({"queue": queue} if queue else {})) for _ in range(times)]
+    sent = [app.send_task(task, args=args, **({"queue": queue} if queue else {})) for _number in range(times)]
     return [result.get(timeout=timeout) for result in sent]
 
 

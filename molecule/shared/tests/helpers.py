@@ -105,7 +105,7 @@ class Host:
 
     def sole_consumers(self):
         """Yield the workers of this host that are alone with a queue, and that queue."""
-        app = next(app for app in APPS if app.name == self.app)
+        [app] = [app for app in APPS if app.name == self.app]
         for worker in self.workers:
             for queue in app.queues:
                 if queue.nodes == {worker.node}:

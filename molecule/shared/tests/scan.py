@@ -8,7 +8,8 @@ import os
 import stat
 import subprocess
 
-SECRETS = json.loads(REQUEST)  # noqa: F821  # set in the line above by whoever sends this source
+# Whoever sends this source puts them here: argv is one of the places that are looked at.
+SECRETS = {}
 NOBODY = 65534
 LARGEST = 20 * 1024 * 1024
 

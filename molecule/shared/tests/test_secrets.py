@@ -9,8 +9,7 @@ SCAN = Path(__file__).with_name("scan.py").read_text(encoding="utf-8")
 
 
 def scan(host, secrets):
-    head, future, rest = SCAN.partition("from __future__ import annotations\n")
-    source = f"{head}{future}REQUEST = {json.dumps(json.dumps(secrets))}\n{rest}"
+    source = SCAN.replace("SECRETS = {}", f"SECRETS = {secrets!r}")
     return json.loads(host.python(source, "python3", "-"))
 
 
