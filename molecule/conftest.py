@@ -39,12 +39,10 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize(name, values)
 
 
-# A wrapper comes before xdist, which looks for these marks in the same hook.
-@pytest.hookimpl(hookwrapper=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         item.add_marker(pytest.mark.xdist_group(app_of(item)))
-    yield
 
 
 @pytest.hookimpl(hookwrapper=True)
