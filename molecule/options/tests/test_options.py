@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from helpers import Service, wait_for
 
 
@@ -24,14 +23,12 @@ def test_ledger_is_written(app):
     assert app.host.check(f"grep -c {entry} {ledger}") == "1"
 
 
-@pytest.mark.parametrize(
-    ("instance", "implementation"),
-    [("prefork", "prefork"), ("threads", "thread"), ("gevent", "gevent"), ("solo", "solo")],
-)
-def test_pool(worker_host, instance, implementation):
-    node = f"{instance}@{worker_host.name}"
-    pool = worker_host.inspect("stats", node)[node]["pool"]
-    assert implementation in pool["implementation"]
+POOLS = {"prefork": "prefork", "scaled": "prefork", "threads": "thread", "gevent": "gevent", "solo": "solo"}
+
+
+def test_pool(worker):
+    pool = worker.host.inspect("stats", worker.node)[worker.node]["pool"]
+    assert POOLS[worker.instance] in pool["implementation"]
 
 
 def test_concurrency_and_prefetch(worker_host):
