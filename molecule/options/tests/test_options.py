@@ -47,7 +47,6 @@ def test_autoscale(worker_host):
 
 def test_stopped_instance_is_stopped(worker_host):
     spare = Service(worker_host, "worker", "spare")
-    assert spare.is_known
     assert not spare.is_running
 
 
@@ -72,5 +71,7 @@ def test_flower_keeps_its_state(flower_host):
     flower = Service(flower_host, "flower")
     flower.stop()
     flower.start()
-    assert flower_host.on.file(path).user == flower_host.facts["user"]
+    # The dbm that Python picks may add an ending.
+    owners = flower_host.check(f"find {path.rpartition('/')[0]} -name '{path.rpartition('/')[2]}*' -printf '%u\\n'")
+    assert set(owners.split()) == {flower_host.facts["user"]}
     wait_for(lambda: flower.is_running, 30, "Flower runs again")
