@@ -102,9 +102,23 @@ class Supervisor:
             if entry["name"] in wanted
         }
 
+    def adopt(self, names):
+        """Give supervisord the current files of programs that do not run, without touching others.
+
+        Returns the names that it did not know, or knew otherwise.
+        """
+        differing = self.reload() if names else {"added": [], "changed": []}
+        stale = [name for name in names if name in differing["changed"]]
+        fresh = [name for name in names if name in differing["added"]]
+        for name in stale:
+            self._call("removeProcessGroup", name)
+        for name in stale + fresh:
+            self._call("addProcessGroup", name)
+        return stale + fresh
+
     def start(self, name, timeout):
         """Start one and wait at most ``timeout`` seconds until it counts as started (``startsecs``)."""
-        self._adopt(name)
+        self.adopt([name])
         if self._state(name) not in ("RUNNING", "STARTING", "BACKOFF"):
             self._call("startProcess", name, False)
         self._wait(name, timeout)
@@ -141,14 +155,6 @@ class Supervisor:
             return self._call("tailProcessStdoutLog", name, 0, 2000)[0]
         except SupervisorFault as fault:
             return str(fault)
-
-    def _adopt(self, name):
-        """Give supervisord the current program file, without touching other programs."""
-        differing = self.reload()
-        if name in differing["changed"]:
-            self._call("removeProcessGroup", name)
-        if name in differing["changed"] or name in differing["added"]:
-            self._call("addProcessGroup", name)
 
     def _state(self, name):
         return self._call("getProcessInfo", name)["statename"]

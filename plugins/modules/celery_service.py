@@ -342,6 +342,16 @@ def set_boot(module, desired, status, manager):
     return bool(on or off)
 
 
+def adopt(module, desired, status, manager):
+    """Let the manager know the services that are declared stopped, too. Returns whether one was new to it."""
+    idle = [
+        s["name"]
+        for s in desired
+        if s["state"] == "stopped" and status.get(s["name"], {}).get("active") not in _service_plan.RUNNING
+    ]
+    return not module.check_mode and manager.available() and bool(manager.adopt(idle))
+
+
 def declare(module):
     """Write all files of the owner; answer the steps still to take."""
     params = module.params
@@ -355,7 +365,8 @@ def declare(module):
     status = status_of(manager, [service["name"] for service in desired])
     boot = set_boot(module, desired, status, manager)
     pending = _service_plan.plan_steps(desired, status, stale)
-    return {"changed": changed or boot, "pending": pending, "diff": diffs}
+    adopted = adopt(module, desired, status, manager)
+    return {"changed": changed or boot or adopted, "pending": pending, "diff": diffs}
 
 
 def take(module):
@@ -372,6 +383,7 @@ def take(module):
         remove(params, manager, step)
     elif step["action"] == "stop":
         manager.stop(name, stop_timeout)
+        manager.adopt([name])
     elif step["action"] == "start":
         manager.start(name, params["start_timeout"])
     else:

@@ -47,6 +47,7 @@ def test_autoscale(worker_host):
 
 def test_stopped_instance_is_stopped(worker_host):
     spare = Service(worker_host, "worker", "spare")
+    assert spare.is_known
     assert not spare.is_running
 
 

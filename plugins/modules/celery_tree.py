@@ -1,0 +1,178 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: celery_tree
+short_description: Copy a directory tree from the controller by content (internal)
+version_added: 0.1.0
+author: taskfleet maintainers (@taskfleet)
+description:
+  - Internal to the collection's roles. Compares a directory on the controller with one on the host by content and
+    mode, and sends what differs in one archive. Each file is replaced in one step.
+  - A file that an earlier copy put there and that is gone from the controller is removed. What the application
+    itself made in its tree stays.
+  - Plain files get 0640, programs and directories 0750. Bytecode (C(__pycache__), C(*.pyc)) and version control
+    directories are left out. Links are followed.
+  - As root, everything below O(dest) is done as O(owner), so a link that the application put there leads nowhere
+    that its user cannot write anyway.
+extends_documentation_fragment:
+  - taskfleet.celery._attributes
+  - taskfleet.celery._attributes.actiongroup_celery
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: The diff names the files and shows no content.
+  idempotent:
+    support: full
+options:
+  src:
+    description: Directory on the controller.
+    type: path
+    required: true
+  dest:
+    description: Directory on the host. It is made when its parent exists.
+    type: path
+    required: true
+  owner:
+    description: User whom everything belongs to. Left out, the user that the module runs as.
+    type: str
+  group:
+    description: Group that everything belongs to. Left out, the owner's own.
+    type: str
+  wanted:
+    description: Set by the action. Each file's relative path, with a list of its SHA-256 and whether it is a program.
+    type: dict
+  archive:
+    description: Set by the action. Path on the host of the archive that holds what differs.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Copy the application's tree
+  taskfleet.celery.celery_tree:
+    src: /home/deploy/shop
+    dest: /opt/shop/src
+    owner: shop
+    group: shop
+"""
+
+RETURN = r"""
+written:
+  description: Relative paths of the files that differed.
+  returned: success
+  type: list
+  elements: str
+  sample: [shop/tasks.py]
+removed:
+  description: Relative paths of the files that are gone from the controller.
+  returned: success
+  type: list
+  elements: str
+  sample: [shop/old.py]
+"""
+
+import contextlib
+import grp
+import os
+import pwd
+import tarfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.taskfleet.celery.plugins.module_utils import _tree
+
+
+def account(owner, group):
+    """uid and gid to work as; None where root is not at work, so that there is no choice."""
+    if os.geteuid() != 0 or not owner:
+        return None
+    entry = pwd.getpwnam(owner)
+    return entry.pw_uid, grp.getgrnam(group).gr_gid if group else entry.pw_gid
+
+
+def make_root(dest, ids):
+    """The directory itself, which the account may not be able to make."""
+    if not os.path.isdir(dest):
+        os.mkdir(dest, _tree.DIRECTORY_MODE)
+        os.chmod(dest, _tree.DIRECTORY_MODE)
+        if ids:
+            os.chown(dest, *ids)
+
+
+@contextlib.contextmanager
+def working_as(ids):
+    """Work as the owner of the tree."""
+    if not ids:
+        yield
+        return
+    groups = os.getgroups()
+    try:
+        os.setgroups([ids[1]])
+        os.setegid(ids[1])
+        os.seteuid(ids[0])
+        yield
+    finally:
+        os.seteuid(os.getuid())
+        os.setegid(os.getgid())
+        os.setgroups(groups)
+
+
+def archived(path):
+    """The archive, opened while its reader may still do so; without a path, nothing."""
+    return tarfile.open(path, "r:gz") if path else contextlib.nullcontext()
+
+
+def copy(module):
+    """Compare; where everything that is needed is at hand, change it."""
+    params = module.params
+    dest, wanted = params["dest"], params["wanted"]
+    write, gone = _tree.compare(dest, wanted)
+    result = {"changed": bool(write or gone), "written": write, "removed": gone, "diff": difference(dest, write, gone)}
+    if module.check_mode or not result["changed"] or (write and not params["archive"]):
+        return result
+    ids = account(params["owner"], params["group"])
+    with archived(params["archive"] if write else None) as bundle:
+        make_root(dest, ids)
+        with working_as(ids):
+            _tree.put(dest, wanted, bundle, gone)
+    return result
+
+
+def difference(dest, write, gone):
+    """Names of the files that differ."""
+    lines = ["write %s" % path for path in write] + ["remove %s" % path for path in gone]
+    return {"prepared": "".join("%s: %s\n" % (dest, line) for line in lines)}
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "src": {"type": "path", "required": True},
+            "dest": {"type": "path", "required": True},
+            "owner": {"type": "str"},
+            "group": {"type": "str"},
+            "wanted": {"type": "dict"},
+            "archive": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    if module.params["wanted"] is None:
+        module.fail_json(
+            msg="wanted: not set. Expected: the task to run as an action of taskfleet.celery, which sets it."
+        )
+    try:
+        result = copy(module)
+    except KeyError as error:
+        module.fail_json(msg="owner or group: %s. Expected: one that exists on the host." % error.args[0])
+    except (_tree.TreeError, OSError, tarfile.TarError) as error:
+        module.fail_json(msg="dest %s: %s" % (module.params["dest"], error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
