@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint units molecule bench clean
+.PHONY: help demo demo-down test lint units integration molecule bench clean
 
 help: ## Show this list
 	@scripts/help.sh
@@ -10,7 +10,7 @@ demo: ## Run the sample application below .demo/, without root or Docker
 demo-down: ## Stop the demo and remove .demo/
 	@scripts/demo-down.sh
 
-test: ## Install what is needed, then lint, units and molecule
+test: ## Install what is needed, then lint, units, integration and molecule
 	@scripts/test.sh
 
 lint: ## Run the linters and ansible-test sanity
@@ -18,6 +18,9 @@ lint: ## Run the linters and ansible-test sanity
 
 units: ## Run the unit tests, plain and under ansible-test
 	@scripts/units.sh
+
+integration: ## Run the modules against brokers and workers of their own
+	@scripts/integration.sh
 
 molecule: ## Deploy into containers with systemd and look at the outcome
 	@scripts/molecule.sh

@@ -28,6 +28,7 @@ mkdir -p .cache
 (find_python) >/dev/null 2>&1 || need_programs python3-venv:python3-venv
 run_part lint
 run_part units
+run_part integration
 run_part molecule
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -33,8 +33,14 @@ def commands(methods, task_ids):
     return [[method, parameters.get(method, {})] for method in METHODS if method in methods]
 
 
-def summary(replies, awaited, methods):
-    """Return nodes, silent, duplicates and unanswered from replies of the form [method, node, reply]."""
+def summary(replies, awaited, methods, pids=()):
+    """Return nodes, silent, duplicates, duplicate_pids and unanswered from replies of the form [method, node, reply].
+
+    The pids are those that the processes of suspected nodes told, as [node, pid].
+    """
+    processes = {}
+    for node, pid in pids:
+        processes.setdefault(node, set()).add(pid)
     nodes, duplicates = {}, set()
     for method, node, reply in replies:
         if method in nodes.setdefault(node, {}):
@@ -49,7 +55,8 @@ def summary(replies, awaited, methods):
     return {
         "nodes": {node: nodes[node] for node in sorted(nodes)},
         "silent": sorted(set(awaited) - set(nodes)),
-        "duplicates": sorted(duplicates),
+        "duplicates": sorted(duplicates | {node for node, found in processes.items() if len(found) > 1}),
+        "duplicate_pids": {node: sorted(found) for node, found in sorted(processes.items()) if len(found) > 1},
         "unanswered": unanswered,
     }
 

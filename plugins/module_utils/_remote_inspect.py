@@ -9,8 +9,10 @@ Runs inside the application's Python. Private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
+from collections import Counter
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import failure, find_app
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
@@ -25,6 +27,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers imp
 
 # After the last awaited reply: a second process of one name answers within this time.
 LINGER = 0.1
+# Two processes of one name tell their process ids within this time.
+TWINS = 0.5
 # A worker that had looked the reply queue up before it was deleted replies within this time.
 LATE = 0.05
 # A longer read of Redis ends up to a second late.
@@ -34,22 +38,55 @@ SLICE = 0.2
 def main(arguments, tell):
     """Return the replies as they came: [method, node, reply]."""
     clock = Clock(arguments["deadline"] - time.monotonic())
+    told, connection, app = reach(arguments, clock)
+    if connection is None:
+        return told
+    replies = []
+    tell(replies=replies, **told)
+    try:
+        with conversation(app, connection, clock) as ask:
+            ask(arguments["commands"], arguments["destination"], arguments["awaited"], arguments["settle"], replies)
+            told["pids"] = pids(ask, replies, shares_mailboxes(app, connection))
+    except Exception as error:
+        told["broker"].update(lost(connection, error))
+    return dict(told, replies=replies)
+
+
+def reach(arguments, clock):
+    """Return what to tell of the broker, the connection or None, and the application."""
     try:
         app = find_app(arguments["app"]) if arguments["app"] else bare_app()
     except BaseException as error:
-        return {"problem": failure(error)["error"]}
+        return {"problem": failure(error)["error"]}, None, None
     urls = split_urls(arguments["broker_url"]) or broker_urls(app.conf)
     broker, connection = first_broker(app, urls, min(5.0, clock.left()), keep=True)
-    tell(broker=broker, replies=[])
-    if not broker["reachable"]:
-        return {}
-    replies = []
-    try:
-        converse(app, connection, arguments, clock, replies)
-    except Exception as error:
-        lost = isinstance(error, connection.connection_errors)
-        broker.update(answer(not lost, layer_of(error), sentence(error)))
-    return {"broker": broker, "replies": replies}
+    return {"broker": broker}, connection if broker["reachable"] else None, app
+
+
+def pids(ask, replies, shared):
+    """Return node and process id as often as a process has told them, of the nodes that may be several processes."""
+    methods = {}
+    for method, node, _reply in replies:
+        methods.setdefault(node, []).append(method)
+    doubled = [node for node, answered in methods.items() if len(set(answered)) < len(answered)]
+    told = [[method, node, reply] for method, node, reply in replies if method == "stats"]
+    if shared and told:
+        # Two processes of one name take turns at one queue. Two further questions in a row meet both.
+        doubled = list(methods)
+        told += ask([["stats", {}], ["stats", {}]], doubled, doubled)
+    elif doubled and not told:
+        told = ask([["stats", {}]], doubled, [], TWINS)
+    return [[node, reply["pid"]] for _method, node, reply in told if node in doubled and "pid" in reply]
+
+
+def shares_mailboxes(app, connection):
+    """Tell whether two workers of one name consume one queue, as on AMQP unless the queue is exclusive."""
+    return connection.transport.driver_type == "amqp" and not getattr(app.control.mailbox, "queue_exclusive", False)
+
+
+def lost(connection, error):
+    """Return what an error in the middle says about the broker."""
+    return answer(not isinstance(error, connection.connection_errors), layer_of(error), sentence(error))
 
 
 def bare_app():
@@ -59,38 +96,48 @@ def bare_app():
     return Celery("taskfleet", set_as_current=False)
 
 
-def converse(app, connection, arguments, clock, replies):
-    """Send every command, gather the replies, and leave no reply queue behind."""
+@contextlib.contextmanager
+def conversation(app, connection, clock):
+    """Give a function that asks and returns replies, as often as wanted; leave no reply queue behind."""
     from kombu import Consumer, Producer
     from kombu.utils.uuid import uuid
 
     mailbox = app.control.mailbox(connection)
     channel = connection.channel()
-    tickets = {uuid(): method for method, _parameters in arguments["commands"]}
-    gathered = Gathered(arguments["awaited"], tickets.values(), replies)
+    queue = mailbox.reply_queue(channel)
+    tickets = {}
+    gathered = None
 
     def on_reply(body, message):
         method = tickets.get(message.headers.get("ticket"))
         for node, reply in body.items() if method else ():
             gathered.add(method, node, reply)
 
-    queue = mailbox.reply_queue(channel)
+    def ask(commands, destination, awaited, settle=0, replies=None, end=None):
+        nonlocal gathered
+        patience = Clock(min(clock.left(), end) if end else clock.left())
+        tickets.clear()
+        tickets.update((uuid(), method) for method, _parameters in commands)
+        gathered = Gathered(awaited, tickets.values(), [] if replies is None else replies)
+        for ticket, (method, parameters) in zip(tickets, commands):
+            mailbox._publish(
+                method,
+                parameters,
+                destination=destination or None,
+                reply_ticket=ticket,
+                channel=channel,
+                timeout=patience.left(),
+                producer=producer,
+            )
+        gather(connection, gathered, patience, settle)
+        if gathered.complete():
+            drain(connection, LINGER)
+        return gathered.replies
+
     try:
         with Consumer(channel, [queue], callbacks=[on_reply], accept=mailbox.accept, no_ack=True):
             producer = Producer(channel, auto_declare=False)
-            for ticket, (method, parameters) in zip(tickets, arguments["commands"]):
-                mailbox._publish(
-                    method,
-                    parameters,
-                    destination=arguments["destination"] or None,
-                    reply_ticket=ticket,
-                    channel=channel,
-                    timeout=clock.left(),
-                    producer=producer,
-                )
-            gather(connection, gathered, clock, arguments["settle"])
-            if gathered.complete():
-                drain(connection, LINGER)
+            yield ask
             channel.after_reply_message_received(queue.name)
             drain(connection, LATE)
     finally:
@@ -102,12 +149,12 @@ class Gathered:
 
     def __init__(self, awaited, methods, replies):
         self.replies = replies
-        self.missing = {(method, node) for node in awaited for method in methods}
+        self.missing = Counter((method, node) for node in awaited for method in methods)
         self.awaits = bool(awaited)
 
     def add(self, method, node, reply):
         self.replies.append([method, node, reply])
-        self.missing.discard((method, node))
+        self.missing -= Counter([(method, node)])
 
     def complete(self):
         return self.awaits and not self.missing

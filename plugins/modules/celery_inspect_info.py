@@ -299,6 +299,14 @@ duplicates:
   type: list
   elements: str
   sample: []
+duplicate_pids:
+  description:
+    - By name in RV(duplicates) the main process ids, as far as they have been told.
+    - On RabbitMQ with kombu before 5.6 two processes of one name take turns at answering, so they show only when
+      O(methods) has V(stats).
+  returned: success
+  type: dict
+  sample: {}
 unanswered:
   description: By worker that answered something, the methods that it did not answer.
   returned: success
@@ -400,7 +408,7 @@ def complete(outcome, awaited, methods):
     broker.update(told.get("broker", {}))
     problem = told.get("problem") or outcome.message
     return dict(
-        summary(told.get("replies", []), awaited, methods),
+        summary(told.get("replies", []), awaited, methods, told.get("pids", [])),
         broker=broker,
         probe={"ok": not problem, "error": problem},
         app_output_tail=outcome.tail,

@@ -111,6 +111,7 @@ def test_silent_unanswered_and_order():
         "nodes": {"a@h": {"ping": "pong", "clock": 7}, "b@h": {"ping": "pong"}},
         "silent": ["c@h"],
         "duplicates": [],
+        "duplicate_pids": {},
         "unanswered": {"b@h": ["clock"]},
     }
 
@@ -120,6 +121,13 @@ def test_two_processes_of_one_name_keep_the_first_reply():
     told = _inspect.summary(replies, [], ["clock"])
     assert told["duplicates"] == ["a@h"]
     assert told["nodes"] == {"a@h": {"clock": 1}}
+
+
+def test_two_processes_that_take_turns_show_by_their_pids():
+    replies = [["stats", "a@h", {"pid": 7}], ["stats", "b@h", {"pid": 8}]]
+    told = _inspect.summary(replies, [], ["stats"], [["a@h", 7], ["a@h", 5], ["b@h", 8], ["b@h", 8]])
+    assert told["duplicates"] == ["a@h"]
+    assert told["duplicate_pids"] == {"a@h": [5, 7]}
 
 
 def test_a_worker_that_answers_with_an_error():

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_app_info
 
@@ -32,28 +32,16 @@ KEYS = {
 
 
 @pytest.fixture
-def call(capsys):
+def call(run_module):
     def with_arguments(**arguments):
-        with (
-            patch_module_args(dict({"celery_python": sys.executable, "app": "shop"}, **arguments)),
-            pytest.raises(SystemExit) as ended,
-        ):
-            celery_app_info.main()
-        result = json.loads(capsys.readouterr().out)
-        assert ended.value.code == (1 if result.get("failed") else 0)
-        return result
+        return run_module(celery_app_info, **dict({"celery_python": sys.executable, "app": "shop"}, **arguments))
 
     return with_arguments
 
 
 @pytest.fixture
-def look(monkeypatch):
-    def as_if(outcome):
-        calls = []
-        monkeypatch.setattr(celery_app_info, "look", lambda *arguments: calls.append(arguments) or outcome)
-        return calls
-
-    return as_if
+def look(look_returns):
+    return functools.partial(look_returns, celery_app_info)
 
 
 def test_an_application_that_does_not_import_is_an_answer(call, tmp_path):

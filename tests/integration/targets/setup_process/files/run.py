@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Starts and ends the servers and workers of a test.
+
+run.py start DIRECTORY NAME --ready REGEX [--seconds N] [--user USER] -- COMMAND...
+    prints {"pid", "log"} once the command's output matches. It is ended at the latest when the ansible-playbook that
+    started it has gone, whatever became of it.
+run.py stop DIRECTORY [NAME...]
+    kills those started in the directory, or the named ones, with all they started in their process group.
+run.py ports COUNT
+    prints free loopback ports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import pwd
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+# Only a process whose playbook cannot be found ever meets it.
+LIMIT = 900
+
+
+def main():
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser()
+    actions = parser.add_subparsers(dest="action", required=True)
+    start_arguments = actions.add_parser("start")
+    start_arguments.add_argument("directory", type=pathlib.Path)
+    start_arguments.add_argument("name")
+    start_arguments.add_argument("--ready", required=True)
+    start_arguments.add_argument("--seconds", type=float, default=60)
+    start_arguments.add_argument("--user")
+    start_arguments.add_argument("command", nargs="+")
+    stop_arguments = actions.add_parser("stop")
+    stop_arguments.add_argument("directory", type=pathlib.Path)
+    stop_arguments.add_argument("names", nargs="*")
+    ports_arguments = actions.add_parser("ports")
+    ports_arguments.add_argument("count", type=int)
+    arguments = vars(parser.parse_args())
+    {"start": start, "stop": stop, "ports": ports}[arguments.pop("action")](**arguments)
+
+
+def start(directory, name, ready, seconds, user, command):
+    """Start the command under a guard, and wait until it is ready."""
+    log = directory / f"{name}.log"
+    log.write_bytes(b"")
+    told, tell = os.pipe()
+    playbook = owner()
+    if os.fork() == 0:
+        os.close(told)
+        guard(playbook, command, log, user, tell)
+    os.close(tell)
+    with os.fdopen(told) as stream:
+        guard_pid, pid = map(int, stream.readline().split())
+    (directory / f"{name}.pid").write_text(f"{guard_pid} {pid}\n")
+    end = time.monotonic() + seconds
+    while not re.search(ready, log.read_text(errors="replace")):
+        if not alive(pid) or time.monotonic() > end:
+            state = f"was not ready within {seconds:g} s" if alive(pid) else "ended"
+            stop(directory, [name])
+            sys.exit(f"{name} {state}. Its output:\n{log.read_text(errors='replace')[-4000:]}")
+        time.sleep(0.05)
+    print(json.dumps({"pid": pid, "log": str(log)}))
+
+
+def guard(playbook, command, log, user, tell):
+    """Run the command, and end it with the playbook. Does not return."""
+    os.setsid()
+    with open(log, "ab") as output, open(os.devnull, "rb") as nothing:
+        child = subprocess.Popen(
+            command, stdin=nothing, stdout=output, stderr=output, start_new_session=True, cwd="/", user=user or None,
+            group=pwd.getpwnam(user).pw_gid if user else None,
+        )  # fmt: skip
+        os.write(tell, f"{os.getpid()} {child.pid}\n".encode())
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing.fileno(), descriptor)
+    os.close(tell)
+    limit = time.monotonic() + LIMIT
+    while time.monotonic() < limit and (playbook is None or alive(playbook)):
+        try:
+            child.wait(timeout=1)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    kill_group(child.pid)
+    os._exit(0)
+
+
+def owner():
+    """Return the process id of the outermost ansible-playbook above this process, or None."""
+    found, pid = None, os.getppid()
+    while pid > 1:
+        process = pathlib.Path("/proc") / str(pid)
+        if b"ansible-playbook" in (process / "cmdline").read_bytes():
+            found = pid
+        pid = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    return found
+
+
+def alive(pid):
+    """Tell whether the process runs; one that waits for its parent does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def kill_group(pid):
+    """Kill what is left of a process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def stop(directory, names):
+    """Kill the named ones, or all, and wait until they have gone."""
+    files = [directory / f"{name}.pid" for name in names] or sorted(directory.glob("*.pid"))
+    for file in files:
+        _guard, pid = map(int, file.read_text().split())
+        kill_group(pid)
+    for file in files:
+        end = time.monotonic() + 10
+        while any(alive(int(pid)) for pid in file.read_text().split()):
+            if time.monotonic() > end:
+                sys.exit(f"{file.stem} still runs after SIGKILL")
+            time.sleep(0.02)
+        file.unlink()
+
+
+def ports(count):
+    """Print ports that nothing listens on, all different."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _number in range(count)]
+    print(*(listener.getsockname()[1] for listener in listeners), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
