@@ -55,19 +55,6 @@ def scan(proc: str = "/proc", hostname: str | None = None) -> list[dict[str, Any
     return [_with_role(found[pid], found) for pid in sorted(found)]
 
 
-def strays(processes: list[dict[str, Any]], app: str, kinds: Any = KINDS) -> list[dict[str, Any]]:
-    """Return the main processes of the application that this collection did not start."""
-    return [
-        process
-        for process in processes
-        if process["role"] == "main"
-        and (process["kind"] in kinds or (process["embedded_beat"] and "beat" in kinds))
-        and same_app(process["app"], app)
-        and process["environment_readable"]
-        and not process["service"]
-    ]
-
-
 def same_app(one: str, other: str) -> bool:
     """Do these two values of -A mean the same application? Celery finds shop.celery:app by shop, too."""
     return bool(one) and _package(one) == _package(other)

@@ -112,15 +112,20 @@ class Clock:
         return max(self.deadline - time.monotonic(), 0.05)
 
 
-def connect(host, port, clock, tls=None):
-    """Return a connected socket, or raise PeerError naming the layer."""
-    what = "{0}:{1}".format(host, port)
+def resolve(host, port, clock):
+    """Return the addresses of a name, or raise PeerError."""
     try:
-        addresses = bounded(
+        return bounded(
             lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), clock.left(), "dns", "name " + host
         )
     except OSError as error:
         raise PeerError("dns", "the name {0} does not resolve: {1}".format(host, error.strerror or error)) from None
+
+
+def connect(host, port, clock, tls=None):
+    """Return a connected socket, or raise PeerError naming the layer."""
+    what = "{0}:{1}".format(host, port)
+    addresses = resolve(host, port, clock)
     problem = None
     for family, kind, protocol, _name, address in addresses:
         sock = socket.socket(family, kind, protocol)

@@ -21,8 +21,12 @@ _NAME = r"(?:passw(?:or)?d|passphrase|pwd|secret|token|credentials?|(?:api|acces
 _SECRET_NAME = re.compile(_NAME + r"|(?:^|_)auth(?:_|$)|(?:^|_)pass$", re.IGNORECASE)
 # The password of a URL ends at the last @ before the next URL begins.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)([^\s:/@'\"<>]*):((?:(?!://)[^\s'\"<>])+)@")
-_ASSIGNED = re.compile(r"(\b\w*" + _NAME + r"\w*=)([^\s&;,'\")\]}]+)", re.IGNORECASE)
-_QUOTED = re.compile(r"(['\"]\w*" + _NAME + r"\w*['\"]\s*:\s*)(['\"])(?:(?!\2).)*\2", re.IGNORECASE)
+# A value in quotes, as Python or JSON writes it, also where it was quoted once more.
+_TEXT = r"[bru]{0,2}(?P<quote>\\*['\"])(?:(?!(?P=quote)).)*(?P=quote)"
+_ASSIGNED = re.compile(r"(\b\w*" + _NAME + r"\w*=)(?:" + _TEXT + r"|[^\s&;,'\")\]}]+)", re.IGNORECASE)
+_QUOTED = re.compile(r"(\\*['\"]\w*" + _NAME + r"\w*\\*['\"]\s*:\s*)" + _TEXT, re.IGNORECASE)
+_SAID = re.compile(r"(\b\w*(?:passw(?:or)?d|passphrase|secret|api_?key)\w*: )[^\s'\",;]+", re.IGNORECASE)
+_HEADER = re.compile(r"(\bauthorization\W{1,6}(?:basic|bearer|digest|token)\s+)[^\s'\",]+", re.IGNORECASE)
 
 
 def is_secret_name(name):
@@ -48,8 +52,14 @@ def mask(value, secrets=()):
         if len(secret) >= SHORTEST_LITERAL:
             value = value.replace(secret, MASK)
     value = _URL.sub(r"\1\2:" + MASK + "@", value)
-    value = _ASSIGNED.sub(r"\1" + MASK, value)
-    return _QUOTED.sub(r"\1\2" + MASK + r"\2", value)
+    for pattern in (_ASSIGNED, _QUOTED, _SAID, _HEADER):
+        value = pattern.sub(_masked, value)
+    return value
+
+
+def _masked(match):
+    quote = match.groupdict().get("quote") or ""
+    return match.group(1) + quote + MASK + quote
 
 
 def secrets_in(environment):
@@ -59,6 +69,9 @@ def secrets_in(environment):
         text = str(value)
         if is_secret_name(name):
             found.add(text)
+            # A list of users with their passwords, as Flower takes it.
+            if "auth" in name.lower():
+                found.update(user.partition(":")[2] for user in text.split(","))
         for url in _URL.finditer(text):
             found.update((url.group(3), unquote(url.group(3))))
     return sorted(secret for secret in found if len(secret) >= SHORTEST_LITERAL)

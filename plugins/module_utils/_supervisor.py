@@ -10,6 +10,7 @@ import os
 import socket
 import time
 import xmlrpc.client
+from datetime import datetime, timezone
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
 
@@ -33,6 +34,44 @@ _ACTIVE = {
 # Fault codes of supervisor.xmlrpc.Faults.
 _BAD_NAME = 10
 _NOT_RUNNING = 70
+
+
+# The form of what supervisor says; a program that it does not know.
+_UNKNOWN = {
+    "known": False,
+    "enabled": False,
+    "state": "inactive",
+    "substate": "",
+    "result": "",
+    "restarts": None,
+    "since": None,
+    "since_seconds": None,
+    "main_pid": 0,
+    "exit_code": None,
+    "exit_signal": None,
+    "status_text": "",
+    "control_group": None,
+    "log_file": None,
+}
+
+
+def _evidence(entry):
+    runs = entry["statename"] in ("STARTING", "RUNNING", "STOPPING")
+    changed = entry["start"] if runs else entry["stop"] or entry["start"]
+    return dict(
+        _UNKNOWN,
+        known=True,
+        enabled=True,
+        state=_ACTIVE[entry["statename"]],
+        substate=entry["statename"].lower(),
+        result=entry["spawnerr"],
+        since=datetime.fromtimestamp(changed, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if changed else None,
+        since_seconds=max(entry["now"] - changed, 0) if changed else None,
+        main_pid=entry["pid"],
+        exit_code=entry["exitstatus"] if changed and not runs else None,
+        status_text=entry["description"],
+        log_file=entry["stdout_logfile"] or entry["logfile"] or None,
+    )
 
 
 class SupervisorFault(ServiceError):
@@ -115,6 +154,13 @@ class Supervisor:
         for name in stale + fresh:
             self._call("addProcessGroup", name)
         return stale + fresh
+
+    def evidence(self, names, timeout):
+        """What supervisor says of each, in the form of ``_systemd``; what supervisor does not count is None."""
+        wanted = set(names)
+        entries = self._call("getAllProcessInfo", timeout=timeout - MARGIN) if wanted else []
+        told = {entry["name"]: _evidence(entry) for entry in entries if entry["name"] in wanted}
+        return {name: told.get(name, _UNKNOWN) for name in names}
 
     def start(self, name, timeout):
         """Start one and wait at most ``timeout`` seconds until it counts as started (``startsecs``)."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
+from datetime import datetime, timezone
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
 
@@ -14,6 +16,50 @@ DIRECTORY = "/etc/systemd/system"
 SUFFIX = ".service"
 # systemctl itself must come back a little after the job that it waits for.
 MARGIN = 15
+
+_EVIDENCE = (
+    "ActiveState",
+    "ControlGroup",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "LoadState",
+    "MainPID",
+    "NRestarts",
+    "Result",
+    "StandardOutput",
+    "StateChangeTimestampMonotonic",
+    "StatusText",
+    "SubState",
+    "UnitFileState",
+)
+
+# What ended the main process (CLD_* of sigaction(2)).
+_EXITED, _KILLED, _DUMPED = "1", "2", "3"
+
+
+def _evidence(block, now):
+    values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    wall, monotonic = now
+    changed = int(values.get("StateChangeTimestampMonotonic") or 0) / 1e6
+    since = datetime.fromtimestamp(wall - monotonic + changed, tz=timezone.utc) if changed else None
+    code, status = values.get("ExecMainCode"), int(values.get("ExecMainStatus") or 0)
+    kind, _colon, path = values.get("StandardOutput", "").partition(":")
+    return {
+        "known": values.get("LoadState") == "loaded",
+        "enabled": values.get("UnitFileState") == "enabled",
+        "state": values.get("ActiveState", "unknown"),
+        "substate": values.get("SubState", ""),
+        "result": values.get("Result", ""),
+        "restarts": int(values.get("NRestarts") or 0),
+        "since": since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else None,
+        "since_seconds": round(monotonic - changed, 1) if changed else None,
+        "main_pid": int(values.get("MainPID") or 0),
+        "exit_code": status if code == _EXITED else None,
+        "exit_signal": status if code in (_KILLED, _DUMPED) else None,
+        "status_text": values.get("StatusText", ""),
+        "control_group": values.get("ControlGroup") or None,
+        "log_file": path if kind in ("append", "file", "truncate") else None,
+    }
 
 
 class Systemd:
@@ -52,6 +98,29 @@ class Systemd:
                 "enabled": values.get("UnitFileState") == "enabled",
             }
         return status
+
+    def evidence(self, names, timeout):
+        """What systemd says of each, as ``_evidence`` tells it. Changes nothing; a unit it does not know is told, too."""
+        if not names:
+            return {}
+        argv = ["systemctl", "show", "--property=" + ",".join(_EVIDENCE), *[name + SUFFIX for name in names]]
+        result = self._run(argv, timeout)
+        if result.returncode != 0:
+            raise ServiceError("systemctl show: %s" % (result.stderr.strip() or result.returncode))
+        now = time.time(), time.clock_gettime(time.CLOCK_MONOTONIC)
+        blocks = result.stdout.strip("\n").split("\n\n")
+        return {name: _evidence(block, now) for name, block in zip(names, blocks)}
+
+    def journal(self, name, lines, timeout):
+        """Last lines of the journal of a service, as bytes."""
+        argv = ["journalctl", "--no-pager", "--lines=%d" % lines, "--output=short-iso", "--utc"]
+        result = self._run([*argv, "--unit=" + name + SUFFIX], timeout)
+        # "-- No entries --" and the like are journalctl's own words.
+        found = [line for line in result.stdout.splitlines() if not line.startswith("-- ")]
+        # Who may not read the journal gets a hint and no entries.
+        if result.returncode != 0 or (result.stderr.strip() and not found):
+            raise ServiceError("journalctl: %s" % (" ".join(result.stderr.split()) or result.returncode))
+        return "\n".join(found).encode("utf-8", "replace")
 
     def enable(self, names):
         """Start these at boot."""
@@ -104,7 +173,13 @@ class Systemd:
     def _run(self, argv, timeout=30):
         try:
             return subprocess.run(
-                argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, check=False
+                argv,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise ServiceError("%s: no answer within %d s" % (" ".join(argv), timeout)) from error

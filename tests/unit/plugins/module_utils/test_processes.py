@@ -7,7 +7,7 @@ import os
 import pwd
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils import _processes
+from ansible_collections.taskfleet.celery.plugins.module_utils import _host, _processes
 
 CELERY = ("/opt/shop/venv/bin/python3", "/opt/shop/venv/bin/celery")
 WORKER = (*CELERY, "-A", "shop.celery", "worker")
@@ -40,7 +40,8 @@ class FakeProc:
         return _processes.scan(str(self.root), HOST)
 
     def strays(self, app="shop.celery", kinds=_processes.KINDS):
-        return [process["pid"] for process in _processes.strays(self.scan(), app, kinds)]
+        params = {"name": None, "app": app, "kinds": kinds}
+        return [process["pid"] for process in _host.strays(params, self.scan(), None, ())]
 
 
 @pytest.fixture

@@ -22,6 +22,14 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import i
         ("{'password': 'hunter22', 'port': 6379}", "{'password': '***', 'port': 6379}"),
         ('{"api_key": "hunter22"}', '{"api_key": "***"}'),
         ("DB_PASSWORD=hunter22 DEBUG=1", "DB_PASSWORD=*** DEBUG=1"),
+        ("login(password='hunter 22', port=1)", "login(password='***', port=1)"),
+        ("login(password=b'hunter22')", "login(password='***')"),
+        ('login(db_password="it\'s")', 'login(db_password="***")'),
+        ("{'token': b'hunter22', 'a': 1}", "{'token': '***', 'a': 1}"),
+        ('"{\\"password\\": \\"hunter22\\", \\"a\\": 1}"', '"{\\"password\\": \\"***\\", \\"a\\": 1}"'),
+        ("password: hunter22", "password: ***"),
+        ("Authorization: Basic aHVudGVyMjI=", "Authorization: Basic ***"),
+        ("{'Authorization': 'Bearer hunter22'}", "{'Authorization': 'Bearer ***'}"),
         ("mail to w1@worker-1 at 10:15", "mail to w1@worker-1 at 10:15"),
     ],
 )
@@ -70,5 +78,13 @@ def test_the_secrets_of_an_environment():
         "DJANGO_SECRET_KEY": "verysecret",
         "TZ": "UTC",
         "PIN_TOKEN": "1",
+        "FLOWER_BASIC_AUTH": "ops:flower22,dev:flower33",
     }
-    assert secrets_in(environment) == ["p%40ssword", "p@ssword", "verysecret"]
+    assert secrets_in(environment) == [
+        "flower22",
+        "flower33",
+        "ops:flower22,dev:flower33",
+        "p%40ssword",
+        "p@ssword",
+        "verysecret",
+    ]

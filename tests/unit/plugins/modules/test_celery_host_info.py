@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import pytest
 import yaml
@@ -29,9 +31,13 @@ WORKER = {**PROCESS, "pid": 6, "kind": "worker", "node": "w1@web1", "service": "
 
 def run(capsys, monkeypatch, **arguments):
     monkeypatch.setattr(celery_host_info, "scan", lambda: [PROCESS, WORKER])
+    began = time.time()
     with patch_module_args(arguments), pytest.raises(SystemExit):
         celery_host_info.main()
-    return json.loads(capsys.readouterr().out)
+    result = json.loads(capsys.readouterr().out)
+    if not result.get("failed"):
+        assert began <= result["clock"]["began_at"] <= result["clock"]["ended_at"] <= time.time()
+    return result
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -52,6 +58,61 @@ def test_unknown_kinds_are_refused(capsys, monkeypatch):
     assert run(capsys, monkeypatch, kinds=["broker"])["failed"]
 
 
-@pytest.mark.parametrize("name", ["processes", "strays"])
-def test_every_key_is_documented(name):
-    assert set(yaml.safe_load(celery_host_info.RETURN)[name]["contains"]) == set(PROCESS)
+def test_the_services_of_an_application(capsys, monkeypatch, tmp_path):
+    """What is missing of a worker that does not run is said, and nothing fails."""
+    result = run(
+        capsys,
+        monkeypatch,
+        name="shop",
+        app="shop",
+        instances=["w9"],
+        manager="supervisor",
+        supervisor_directory=str(tmp_path),
+        supervisor_socket=str(tmp_path / "s.sock"),
+        sample=0,
+        directories=[str(tmp_path)],
+        broker_url="redis://:hunter2222@127.0.0.1/0",
+    )
+    assert set(result) - {"changed", "invocation"} == set(documented())
+    worker = result["instances"]["w9"]
+    assert set(worker) == set(documented()["instances"]["contains"])
+    assert set(worker["missing"]) == {"service", "memory", "sockets", "log", "heartbeat"}
+    assert set(result["disks"][0]) == set(documented()["disks"]["contains"])
+    assert set(result["clock"]) == set(documented()["clock"]["contains"])
+    assert [process["pid"] for process in result["strays"]] == [5]
+    assert "hunter" not in json.dumps(result)
+
+
+def test_processes_that_cannot_be_read(capsys, monkeypatch):
+    def refuse():
+        raise PermissionError(13, "Permission denied", "/proc")
+
+    monkeypatch.setattr(celery_host_info, "scan", refuse)
+    with patch_module_args({}), pytest.raises(SystemExit):
+        celery_host_info.main()
+    result = json.loads(capsys.readouterr().out)
+    assert result["failed"]
+    assert result["msg"] == "the processes of the host cannot be read: /proc: Permission denied"
+
+
+def documented():
+    return yaml.safe_load(celery_host_info.RETURN)
+
+
+def test_every_key_is_documented():
+    assert set(documented()["processes"]["contains"]) == set(PROCESS)
+    assert set(documented()["strays"]["contains"]) == {*PROCESS, "reason"}
+
+
+def test_every_key_of_the_evidence_is_documented():
+    from ansible_collections.taskfleet.celery.plugins.module_utils import _family, _sockets, _supervisor
+
+    evidence = documented()["instances"]["contains"]
+    facts = _family.look([os.getpid()])
+    (process,), _ended = _family.compare(facts, facts, os.getpid(), "web1")
+    assert set(evidence["processes"]["contains"]) == set(process)
+    service = {*_supervisor._UNKNOWN, "name", "manager"} - {"control_group", "log_file"}
+    assert set(evidence["service"]["contains"]) == service
+    assert set(evidence["log"]["contains"]) == {"source", "modified_at", "size", "lines"}
+    assert {"local", "state", "send_queue"} < set(evidence["sockets"]["contains"])
+    assert _sockets.MOST == 100

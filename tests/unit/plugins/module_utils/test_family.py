@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils import _family
+
+HOST = "web1"
+TITLE = "[celeryd: w1@web1:{0}]"
+
+# A main process with a process of its pool, and a program that a task started below that.
+MAIN = """
+import subprocess, sys
+python, title = sys.argv[1:]
+child = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('up', flush=True); sys.stdin.read()"
+subprocess.Popen([title, "-c", child], executable=python, stdin=subprocess.PIPE)
+sys.stdin.read()
+"""
+
+BURN = "import sys\nprint('up', flush=True)\nwhile True: pass"
+
+
+@contextlib.contextmanager
+def started(argv):
+    process = subprocess.Popen(
+        argv,
+        executable=sys.executable,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout.readline() == "up\n"
+        yield process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=10)
+
+
+@pytest.fixture
+def worker():
+    with started([TITLE.format("MainProcess"), "-c", MAIN, sys.executable, TITLE.format("ForkPoolWorker-1")]) as pid:
+        yield pid
+
+
+def wait_for(predicate):
+    end = time.monotonic() + 10
+    while not predicate():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def look(main):
+    return _family.look(_family.family(main, _family.parents()))
+
+
+def test_roles(worker):
+    wait_for(lambda: len(look(worker)) == 3)
+    now = look(worker)
+    processes, ended = _family.compare(now, now, worker, HOST)
+    assert {one["role"] for one in processes} == {"main", "child", "other"}
+    by_role = {one["role"]: one for one in processes}
+    assert by_role["main"]["pid"] == worker
+    assert by_role["child"]["ppid"] == worker
+    assert by_role["other"]["ppid"] == by_role["child"]["pid"]
+    assert by_role["other"]["name"] == "sleep"
+    assert by_role["main"]["state"] == "S"
+    assert by_role["main"]["threads"] == 1
+    assert by_role["main"]["rss_bytes"] > 1000000
+    assert 0 <= by_role["main"]["age"] < 60
+    assert by_role["main"]["cpu_total"] > 0
+    assert {one["cpu_seconds"] for one in processes} == {0.0}
+    assert {one["switches"] for one in processes} == {0}
+    assert ended == []
+
+
+def test_a_process_that_works_shows(worker):
+    with started([sys.executable, "-c", BURN]) as pid:
+        before = _family.look([pid, worker])
+        wait_for(lambda: _family.look([pid])[pid]["ticks"] >= before[pid]["ticks"] + 10)
+        processes, _ended = _family.compare(before, _family.look([pid, worker]), worker, HOST)
+    by_pid = {one["pid"]: one for one in processes}
+    assert by_pid[pid]["cpu_seconds"] >= 0.1
+    assert by_pid[pid]["role"] == "other"
+    assert by_pid[worker]["cpu_seconds"] == 0
+    assert by_pid[worker]["switches"] == 0
+
+
+def test_a_stopped_process_shows(worker):
+    os.kill(worker, signal.SIGSTOP)
+    wait_for(lambda: _family.look([worker])[worker]["state"] == "T")
+
+
+def test_processes_that_end_and_begin_between_the_looks(worker):
+    wait_for(lambda: len(look(worker)) == 3)
+    before = look(worker)
+    (child,) = (pid for pid, facts in before.items() if facts["ppid"] == worker)
+    os.kill(child, signal.SIGKILL)
+    wait_for(lambda: _family.look([child])[child]["state"] == "Z")
+    processes, ended = _family.compare(before, look(worker), worker, HOST)
+    # Its program went to another parent, and it itself waits for its own to look.
+    assert [one["state"] for one in processes if one["pid"] == child] == ["Z"]
+    assert len(ended) == 1
+    processes, ended = _family.compare({}, look(worker), worker, HOST)
+    assert {one["new"] for one in processes} == {True}
+
+
+def test_a_pid_that_was_taken_again_is_another_process():
+    facts = dict(_family.look([os.getpid()])[os.getpid()], ticks=50, start=100)
+    processes, ended = _family.compare({7: facts}, {7: dict(facts, ticks=60, start=200)}, 1, HOST)
+    assert ended == [7]
+    assert (processes[0]["new"], processes[0]["cpu_total"]) == (True, 0.6)
+    assert processes[0]["cpu_seconds"] == 0.6
+
+
+def test_forks_of_a_child_are_not_the_pools():
+    argv = ["celery", "-A", "shop", "worker", "-n", "w1@web1"]
+    assert _family.role(2, {"ppid": 1, "argv": argv}, 1, HOST) == "child"
+    assert _family.role(3, {"ppid": 2, "argv": argv}, 1, HOST) == "other"
+
+
+def test_what_has_ended_is_left_out():
+    assert _family.family(0, {1: 0}) == []
+    assert _family.family(5, {1: 0}) == []
+    assert _family.look([2**22 + 1]) == {}
+
+
+def test_what_the_kernel_does_not_tell_is_null(tmp_path):
+    (tmp_path / "5").mkdir()
+    (tmp_path / "5" / "stat").write_text(f"5 (a) b) S 1 {'0 ' * 9}7 3 0 0 20 0 4 0 100 0 25 0\n")
+    (tmp_path / "5" / "wchan").write_text("0")
+    facts = _family.look([5], str(tmp_path))[5]
+    assert (facts["wchan"], facts["switches"], facts["ticks"], facts["threads"]) == (None, None, 10, 4)
+    assert facts["rss_bytes"] == 25 * _family.PAGE
+    (processes, _ended) = _family.compare({5: facts}, {5: facts}, 5, HOST)
+    assert processes[0]["switches"] is None
+    assert _family.parents(str(tmp_path)) == {5: 1}
