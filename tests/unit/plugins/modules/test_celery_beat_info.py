@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
+from ansible_collections.taskfleet.celery.plugins.modules import celery_beat_info
+
+BEAT = {"pid": 5, "kind": "beat", "role": "main", "app": "shop", "embedded_beat": False}
+TOLD = {
+    "stage": "done",
+    "problem": "",
+    "scheduler": "celery.beat:PersistentScheduler",
+    "configured": [],
+    "schedule": {"source": "file", "readable": True, "error": "", "entries": [], "lock": None, "written_by": "5.7.0"},
+}
+DOCUMENTED = yaml.safe_load(celery_beat_info.RETURN)
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Return a function that runs the module as if the helper had come to this outcome."""
+
+    def with_arguments(outcome, **arguments):
+        monkeypatch.setattr(celery_beat_info, "look", lambda *_arguments: outcome)
+        monkeypatch.setattr(celery_beat_info, "scan", lambda: [BEAT])
+        with patch_module_args({"celery_python": sys.executable, **arguments}), pytest.raises(SystemExit):
+            celery_beat_info.main()
+        return json.loads(capsys.readouterr().out)
+
+    return with_arguments
+
+
+def test_a_healthy_beat(call, tmp_path):
+    (tmp_path / "schedule.db").write_bytes(b"x" * 7)
+    (tmp_path / "schedule.db").chmod(0o640)
+    result = call(Outcome(TOLD, None, "", "", 0.456), app="shop", schedule_file=str(tmp_path / "schedule"))
+    assert set(result) - {"changed", "invocation"} == set(DOCUMENTED) - {"kind"}
+    assert (result["count"], result["beats"], result["changed"]) == (1, [BEAT], False)
+    assert result["schedule"] == TOLD["schedule"]
+    assert set(result["schedule"]) == set(DOCUMENTED["schedule"]["contains"])
+    assert result["probe"] == {"ok": True, "error": ""}
+    (part,) = result["file"]["parts"]
+    assert set(part) == set(DOCUMENTED["file"]["contains"]["parts"]["contains"])
+    assert (part["mode"], part["size"]) == ("0640", 7)
+    assert part["modified_at"] == round((tmp_path / "schedule.db").stat().st_mtime, 3)
+
+
+def test_an_application_that_does_not_import(call):
+    told = {"stage": "done", "problem": "the application does not import: x", "scheduler": None, "configured": None}
+    result = call(Outcome(told, None, "", "", 0.1), app="shop")
+    assert result["probe"] == {"ok": False, "error": "the application does not import: x"}
+    assert (result["configured"], result["schedule"]["readable"], result["file"]) == (None, None, None)
+
+
+def test_a_file_that_takes_its_reader_down(call):
+    told = {"stage": "schedule", "problem": "", "scheduler": None, "configured": None}
+    result = call(Outcome(told, "killed", "the process was ended by SIGSEGV", "", 0.1), schedule_file="/nowhere/s")
+    assert result["schedule"]["readable"] is False
+    assert "SIGSEGV" in result["schedule"]["error"]
+    assert result["file"]["error"].startswith("/nowhere: ")
+
+
+def test_a_probe_that_does_not_come_back_says_nothing_about_the_schedule(call):
+    result = call(Outcome({"stage": "import"}, "timed_out", "no answer within 20 s", "", 20.0), schedule_file="/x/s")
+    assert result["schedule"]["readable"] is None
+    assert result["probe"] == {"ok": False, "error": "no answer within 20 s"}
+
+
+@pytest.mark.parametrize(
+    ("process", "app", "found"),
+    [
+        ({}, "shop.celery", True),
+        ({}, "", True),
+        ({}, "other", False),
+        ({"role": "child"}, "shop", False),
+        ({"kind": "worker"}, "shop", False),
+        ({"kind": "worker", "embedded_beat": True}, "shop", True),
+    ],
+)
+def test_what_sends_periodic_tasks(process, app, found):
+    assert bool(celery_beat_info.beats([{**BEAT, **process}], app)) is found
+
+
+def test_users_without_a_name(tmp_path, monkeypatch):
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr(celery_beat_info.pwd, "getpwuid", unknown)
+    (tmp_path / "x").touch()
+    assert celery_beat_info.part_of(str(tmp_path / "x"))["owner"] == str(os.getuid())
