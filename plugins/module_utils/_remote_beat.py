@@ -160,9 +160,8 @@ def read_copy(path):
         for part in found:
             shutil.copyfile(part, copy + part[len(path) :])
         with shelve.open(copy, flag="r") as store:
-            if "entries" not in store:
-                raise KeyError("the schedule file has no entries")
-            entries = store["entries"]
+            # A beat that is younger than its first write has made the file and put nothing into it.
+            entries = store.get("entries", {})
             written = str(store.get("__version__", "")) or None
     told = [entry_of(entry) for _name, entry in sorted(entries.items())]
     return {"entries": told, "written_by": written}

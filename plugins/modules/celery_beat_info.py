@@ -47,7 +47,7 @@ options:
     default: 20
 notes:
   - Celery's own scheduler writes its file every three minutes, or as C(beat_sync_every) says, and when it ends. What
-    the file says of the last runs is at most that old.
+    the file says of the last runs is at most that old, and a beat that was just started has put no entries into it.
 seealso:
   - module: taskfleet.celery.celery_host_info
 """
@@ -63,9 +63,9 @@ EXAMPLES = r"""
     schedule_file: /var/lib/shop/celerybeat-schedule
   register: beat
 
-- name: Name the entries that are late by more than a minute
+- name: Name the entries that are later than the file is old at most
   ansible.builtin.debug:
-    msg: "{{ beat.schedule.entries | selectattr('enabled') | rejectattr('due_in', 'none') | selectattr('due_in', 'lt', -60) }}"
+    msg: "{{ beat.schedule.entries | selectattr('enabled') | rejectattr('due_in', 'none') | selectattr('due_in', 'lt', -240) }}"
 
 - name: Refuse a damaged schedule
   ansible.builtin.assert:
@@ -173,7 +173,7 @@ schedule:
       type: str
       sample: ""
     written_by:
-      description: The release of Celery that wrote the file. Null for other sources.
+      description: The release of Celery that wrote the file. Null when none has yet, and for other sources.
       returned: success
       type: str
       sample: 5.7.0
@@ -234,7 +234,9 @@ schedule:
           type: int
           sample: 12
         due_in:
-          description: Seconds until it is due, below 0 when it is late. Null where that cannot be told.
+          description:
+            - Seconds until it is due after the last run that is known, below 0 when that is over. Beat can have sent it
+              since it wrote its file. Null where that cannot be told.
           returned: success
           type: float
           sample: 12.5

@@ -134,10 +134,9 @@ def test_no_file(tmp_path):
         _remote_beat.read_file(None, {"schedule_file": str(tmp_path / "schedule")})
 
 
-def test_a_file_without_entries(tmp_path):
-    write(tmp_path / "schedule", other=1)
-    with pytest.raises(KeyError, match="has no entries"):
-        _remote_beat.read_copy(str(tmp_path / "schedule"))
+def test_a_file_of_a_beat_that_has_not_written_yet(tmp_path):
+    write(tmp_path / "schedule")
+    assert _remote_beat.read_copy(str(tmp_path / "schedule")) == {"entries": [], "written_by": None}
 
 
 def test_a_file_that_is_too_large(tmp_path, monkeypatch):
