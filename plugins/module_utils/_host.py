@@ -317,9 +317,22 @@ def stray_reason(params, process, names, owned):
         return "not started by this collection" if foreign else ""
     if names is None or process["pid"] in owned or not service_parts(params["name"], service):
         return ""
+    if run_by_supervisord(process["ppid"]):
+        # Two fleets of one name can be on a host, each under a supervisord of its own.
+        return ""
     if service in names:
         return "left over from an earlier run of {0}".format(service)
     return "its service {0} is not declared any more".format(service)
+
+
+def run_by_supervisord(pid):
+    """Tell whether a process is a supervisord."""
+    try:
+        with open("/proc/{0}/cmdline".format(pid), encoding="utf-8", errors="replace") as stream:
+            words = stream.read().split("\0")
+    except OSError:
+        return False
+    return any(os.path.basename(word) == "supervisord" for word in words[:3])
 
 
 def disk(path):

@@ -16,7 +16,7 @@ import time
 import xmlrpc.server
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils import _files, _host, _systemd
+from ansible_collections.taskfleet.celery.plugins.module_utils import _family, _files, _host, _systemd
 from ansible_collections.taskfleet.celery.plugins.module_utils._processes import scan
 from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
 from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
@@ -85,8 +85,10 @@ def end(process):
 
 
 def gather(_under=None, **params):
+    """Look at what the test started: the machine may have a fleet of its own."""
     request = _host.Request({**DEFAULTS, **params}, _under, "web1")
-    return _host.gather(request, scan())
+    own = _family.family(os.getpid(), _family.parents())
+    return _host.gather(request, [process for process in scan() if process["pid"] in own])
 
 
 def test_a_worker_without_a_service_manager(start, broker, tmp_path):
@@ -200,6 +202,27 @@ def test_a_second_process_of_a_service_is_left_over(start):
 def test_the_services_of_another_application_are_not_ours(start):
     start("shop-eu-worker@w1")
     assert names_of(gather()) == {}
+
+
+def test_what_another_supervisord_runs_is_its_own(start, tmp_path):
+    (tmp_path / "supervisord").write_text(
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.argv[1], '-c', 'import sys; print(\"up\", flush=True); sys.stdin.read()'],"
+        " executable=sys.executable)\nsys.stdin.read()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "supervisord"), TITLE.format("w1")],
+        env={**os.environ, "TASKFLEET_SERVICE": "shop-worker-w1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout.readline() == "up\n"
+        assert names_of(gather()) == {}
+    finally:
+        end(process)
 
 
 @pytest.mark.parametrize(
