@@ -55,7 +55,7 @@ def _typed(value):
     return "(string)%s" % value
 
 
-def worker_argv(instance, celery, app, node, soft, hard, settings):
+def worker_argv(instance, celery, app, node, soft, hard, settings, include=""):
     """Arguments of one worker.
 
     :param dict instance: one element of ``celery_worker_instances``, defaults filled in.
@@ -65,6 +65,7 @@ def worker_argv(instance, celery, app, node, soft, hard, settings):
     :param int soft: soft time limit, seconds.
     :param int hard: hard time limit, seconds.
     :param dict settings: Celery settings laid over the application's.
+    :param str include: a module that the worker imports besides those of the instance's ``extra_args``.
     """
     argv = [celery, "-A", app, "worker"]
     argv += ["--hostname=%s" % node, "--queues=%s" % ",".join(instance["queues"])]
@@ -75,9 +76,28 @@ def worker_argv(instance, celery, app, node, soft, hard, settings):
         if instance.get(key) is not None:
             argv.append("--%s=%d" % (key.replace("_", "-"), instance[key]))
     argv += ["--%s" % key.replace("_", "-") for key in SWITCHES if instance.get(key)]
-    argv += [str(word) for word in instance.get("extra_args") or []]
+    argv += _with_include([str(word) for word in instance.get("extra_args") or []], include)
     overlay = settings_overlay(settings)
     return [*argv, "--", *overlay] if overlay else argv
+
+
+def _with_include(words, include):
+    """Of several ``--include`` Celery takes the last one only, so there is to be one."""
+    rest, modules, position = [], [], 0
+    while position < len(words):
+        word = words[position]
+        if word in ("-I", "--include") and position + 1 < len(words):
+            modules.append(words[position + 1])
+            position += 1
+        elif word.startswith("--include="):
+            modules.append(word.partition("=")[2])
+        elif word.startswith("-I") and word != "-I":
+            modules.append(word[2:])
+        else:
+            rest.append(word)
+        position += 1
+    modules += [include] if include else []
+    return [*rest, "--include=%s" % ",".join(modules)] if modules else rest
 
 
 SWITCHES = ("without_gossip", "without_mingle", "without_heartbeat")

@@ -58,6 +58,23 @@ def test_solo_has_no_concurrency():
     assert not [word for word in argv(pool="solo", concurrency=1) if word.startswith("--concurrency")]
 
 
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ([], ["--include=s"]),
+        (["-O", "fair"], ["-O", "fair", "--include=s"]),
+        (["-I", "a,b", "-B"], ["-B", "--include=a,b,s"]),
+        (["-Ia"], ["--include=a,s"]),
+        (["--include=a", "-E"], ["-E", "--include=a,s"]),
+        (["--include", "a"], ["--include=a,s"]),
+    ],
+)
+def test_include_joins_those_of_the_instance(extra, expected):
+    words = worker_argv({**INSTANCE, "extra_args": extra}, **FACTS, include="s")
+    assert words[-len(expected) :] == expected
+    assert sum(word.startswith(("-I", "--include")) for word in words) == 1
+
+
 def test_settings_come_last():
     words = worker_argv(INSTANCE, **{**FACTS, "settings": {"task_acks_late": True}})
     assert words[-2:] == ["--", "task_acks_late=(bool)true"]

@@ -1,0 +1,41 @@
+"""The application of the tests: tasks, and control commands that break the worker from inside."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+
+from celery import Celery
+from celery.worker.control import Panel
+
+app = Celery("watched", broker=os.environ["BROKER"], backend=os.environ.get("RESULTS"))
+app.conf.update(
+    broker_connection_retry_on_startup=True,
+    task_default_queue="default",
+    broker_transport_options={"socket_timeout": 29},
+    worker_prefetch_multiplier=1,
+)
+
+
+@app.task
+def add(x, y):
+    return x + y
+
+
+@app.task
+def nap(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+@Panel.register
+def block(state, seconds=0):
+    """Block the thread that runs this, and every greenlet in it."""
+    ctypes.CDLL(None).sleep(int(seconds))
+
+
+@Panel.register
+def deafen(state):
+    """Never ask the broker for a task again."""
+    state.consumer.task_consumer.channel.qos.can_consume = lambda: False

@@ -1,0 +1,218 @@
+"""A broker, a proxy that can let a connection die, a service manager's socket, and a worker between them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+FILES = Path(__file__).with_name("files")
+SENTINEL = Path(__file__).resolve().parents[4] / "roles/celery_worker/files"
+NODE = "w1@here"
+
+
+def wait_for(predicate, timeout, why):
+    """Call the predicate until it answers something true; return that, or fail saying why it was waited for."""
+    end = time.monotonic() + timeout
+    while True:
+        answer = predicate()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout} s: {why}; last answer: {answer!r}")
+        time.sleep(0.1)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Redis:
+    """A Redis of its own, which can be stopped and started again on its port."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.port = free_port()
+        self.process = None
+        self.start()
+
+    def start(self):
+        program = shutil.which("redis-server") or shutil.which("valkey-server")
+        assert program, "redis-server is not installed. On Debian: apt-get install redis-server"
+        argv = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
+        self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: self.ask("PING") == "+PONG", 10, "Redis answers")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def ask(self, *words):
+        """The first line of the answer to one command, or '' where nobody answers."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+                connection.sendall((" ".join(words) + "\r\n").encode())
+                return connection.makefile().readline().strip()
+        except OSError:
+            return ""
+
+    def ask_all(self, command):
+        """The whole bulk answer."""
+        with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+            connection.sendall((command + "\r\n").encode())
+            stream = connection.makefile()
+            return stream.read(int(stream.readline()[1:]))
+
+    def url(self, database=0, port=None):
+        return f"redis://127.0.0.1:{port or self.port}/{database}"
+
+
+class Proxy:
+    """Forwards connections to a port, until told that those which match must die without a word."""
+
+    def __init__(self, port, mute_first=False):
+        self.target = port
+        self.mute_first = mute_first
+        self.dead = []
+        self.pairs = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                inner, _address = self.listener.accept()
+                outer = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                continue
+            pair = {"sockets": (inner, outer), "last": b""}
+            self.pairs.append(pair)
+            if self.mute_first and len(self.pairs) == 1:
+                self.dead.append(pair)
+            for source, sink in ((inner, outer), (outer, inner)):
+                threading.Thread(target=self.pump, args=(pair, source, sink), daemon=True).start()
+
+    def pump(self, pair, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if pair in self.dead:
+                    continue
+                if source is pair["sockets"][0]:
+                    pair["last"] = data
+                sink.sendall(data)
+        if pair not in self.dead:
+            for one in pair["sockets"]:
+                one.close()
+
+    def kill(self, word):
+        """Connections whose client last said this stay open and never bring anything again."""
+        dead = [pair for pair in self.pairs if word in pair["last"]]
+        self.dead += dead
+        return len(dead)
+
+
+class Manager:
+    """systemd's notification socket."""
+
+    def __init__(self, directory):
+        self.path = str(directory / "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.said = []
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            for line in self.socket.recv(4096).decode().splitlines():
+                self.said.append((time.monotonic(), line))
+
+    def heard(self, line, since=0.0):
+        """How often a line that begins so was said since then."""
+        return sum(1 for when, text in self.said if when >= since and text.startswith(line))
+
+
+class Worker:
+    """A real worker with the sentinel."""
+
+    def __init__(
+        self, directory, python, broker, pool="prefork", results="", loads=("taskfleet_sentinel",), **environment
+    ):
+        self.python = python
+        self.heartbeat = directory / "w1.json"
+        self.log = directory / "worker.log"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "BROKER": broker,
+            "RESULTS": results,
+            "PYTHONPATH": f"{FILES}:{SENTINEL}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TASKFLEET_HEARTBEAT": str(self.heartbeat),
+            **environment,
+        }
+        words = ["-m", "celery", "-A", "watched", "worker", f"--hostname={NODE}", "--queues=default,reports"]
+        words += [f"--pool={pool}", "--concurrency=2", "--without-gossip", "--without-mingle", "--time-limit=40"]
+        words += [f"--include={','.join(loads)}", "--loglevel=INFO"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [python, *words], env=self.environment, stdout=log, stderr=log, cwd=directory, start_new_session=True
+            )
+
+    @property
+    def file(self):
+        return json.loads(self.heartbeat.read_text()) if self.heartbeat.exists() else {}
+
+    def wait_for(self, timeout, why, **wanted):
+        """Wait until the file says so; return it."""
+
+        def says():
+            found = self.file
+            return found if all(found.get(key) == value for key, value in wanted.items()) else None
+
+        try:
+            return wait_for(says, timeout, why)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.file}\n{self.log.read_text()[-3000:]}") from error
+
+    def run(self, source, timeout=60):
+        """Run Python with the application at hand; return what it printed."""
+        argv = [self.python, "-c", f"from watched import *\n{source}"]
+        done = subprocess.run(argv, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def control(self, command, **arguments):
+        self.run(f"app.control.broadcast({command!r}, arguments={arguments!r}, destination=[{NODE!r}])")
+
+    def works(self, count=5):
+        return self.run(f"print(sum(add.delay(1, 1).get(timeout=30) for _ in range({count})))") == str(2 * count)
+
+    def children(self):
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [int(pid) for pid in Path(path).read_text().split()]
+
+    def end(self, number=signal.SIGTERM, timeout=30):
+        """Send the signal and wait for the end; return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout)
+
+    def clean_up(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+def pythons():
+    """The interpreters to test with: {label: path}, from SENTINEL_PYTHONS='5.7=/x/bin/python 5.3=/y/bin/python'."""
+    return dict(word.split("=", 1) for word in os.environ.get("SENTINEL_PYTHONS", f"this={sys.executable}").split())
