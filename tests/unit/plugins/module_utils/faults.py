@@ -1,0 +1,578 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults, and what only looks like one, as evidence: built from measured facts until recordings of real faults exist.
+
+Each function returns a fleet in which w1@web1 has the fault. FAULTS has the reason to be found, ALARMS what must not be
+called stuck or down, with the reason that is right.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import HOUR, T0, Fleet, task
+
+LONG_AGO = T0 - HOUR
+
+
+# -- Stuck
+
+
+def hung_in_mingle():
+    return Fleet().silent().beat_says(state="starting", ready_at=None, loop_age=None, queues=[]).main_says(age=400.0)
+
+
+def hung_in_mingle_under_notify():
+    return Fleet(sentinel=False).silent().service_says(state="activating", substate="start").main_says(age=400.0)
+
+
+def hung_in_mingle_by_the_log():
+    fleet = Fleet(sentinel=False).silent()
+    for look in fleet.looks():
+        look["log"]["lines"] = ["Connected to redis://broker:6379/0", "mingle: searching for neighbors"]
+    return fleet
+
+
+def main_stopped():
+    return Fleet().silent().main_says(state="T", switches=0).beat_says(written_at=LONG_AGO)
+
+
+def main_stopped_one_look():
+    fleet = Fleet(samples=1, sentinel=False).silent().main_says(state="T", switches=0)
+    fleet.control *= 2
+    return fleet
+
+
+def loop_blocked():
+    return Fleet().silent().beat_says(loop_age=(40.0, 45.0))
+
+
+def loop_blocked_by_sentinel():
+    return Fleet().silent().beat_says(problem="loop_stalled", detail="not turned for 40 s", loop_age=(12.0, 12.0))
+
+
+def interpreter_blocked():
+    return Fleet().silent().beat_says(written_at=LONG_AGO).main_says(switches=0)
+
+
+def loop_blocked_without_sentinel():
+    fleet = Fleet(sentinel=False).silent()
+    for number, sample in enumerate(fleet.broker):
+        for client in sample["result"]["clients"]:
+            if client["name"] == "w1@web1":
+                client.update(idle=30 + 5 * number, blocked=False)
+    return fleet
+
+
+def loop_asleep_while_work_waits():
+    return Fleet(sentinel=False).silent().main_says(switches=0).work_waits()
+
+
+def half_open():
+    """Pings and active_queues are well; the broker has no waiting client of the node."""
+    return Fleet(sentinel=False).not_listed()
+
+
+def half_open_with_work():
+    return (
+        Fleet()
+        .not_listed()
+        .work_waits()
+        .beat_says(problem="connection_lost", detail="the connection is silent for 30 s")
+    )
+
+
+def no_socket():
+    fleet = Fleet(sentinel=False).silent().not_listed()
+    for look in fleet.looks():
+        look["sockets"] = []
+    return fleet
+
+
+def consumer_timed_out():
+    """RabbitMQ has closed the channel; the worker still names its queue."""
+    return Fleet(kind="rabbitmq", sentinel=False).queue_says(consumers=0, ready=3)
+
+
+def catatonic():
+    """A pong, its queues, work that waits, and none taken."""
+    return Fleet(sentinel=False).work_waits()
+
+
+def catatonic_without_queues():
+    return Fleet(sentinel=False).set_reply("active_queues", [[], []]).work_waits()
+
+
+def catatonic_by_sentinel():
+    return Fleet().work_waits().beat_says(problem="not_consuming", detail="3 waiting, none taken for 12 s")
+
+
+def child_stopped():
+    """One of two processes is stopped: the other goes on, and what the first was given is never begun."""
+    fleet = Fleet(sentinel=False).total(100, 104).set_reply("reserved", [[task(number=7)], [task(number=7)]])
+    return fleet.process_says(1001, state="T", switches=0)
+
+
+def child_stopped_by_sentinel():
+    return Fleet().beat_says(problem="pool_dead", detail="stopped pool process 1001")
+
+
+def child_locked():
+    running = [[task(number=7, started=LONG_AGO, pid=1001)]] * 2
+    fleet = Fleet(sentinel=False).set_reply("active", running)
+    fleet.declared()["limits"] = {}
+    return fleet.process_says(1001, wchan="futex_wait_queue")
+
+
+def pool_empty():
+    fleet = Fleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
+    for reply, look in zip(fleet.replies(), fleet.looks(), strict=True):
+        reply["stats"]["pool"]["processes"] = []
+        look["processes"] = [one for one in look["processes"] if one["role"] == "main"]
+    return fleet
+
+
+def task_never_begun():
+    return Fleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
+
+
+# -- Down
+
+
+def stopped():
+    return Fleet().gone()
+
+
+def killed_for_good():
+    return Fleet().gone(state="failed", substate="failed", result="oom-kill")
+
+
+def poison_loop():
+    fleet = Fleet().gone(state="activating", substate="auto-restart", result="exit-code", restarts=7, exit_code=1)
+    for look in fleet.looks():
+        look["log"]["lines"] = ["CRITICAL Unrecoverable error: MemoryError()"]
+    return fleet
+
+
+def gave_up():
+    return Fleet().gone(state="failed", substate="failed", result="start-limit-hit", restarts=5)
+
+
+def restarts_rise():
+    return Fleet().silent().service_says(restarts=(4, 6)).main_says(age=2.0).beat_says(written_at=LONG_AGO)
+
+
+def cannot_start():
+    return Fleet().gone(state="failed", substate="failed", result="exit-code", exit_code=203)
+
+
+# -- Misconfigured
+
+
+def cancelled_consumer():
+    return Fleet().set_reply("active_queues", [[{"name": "other"}]] * 2).beat_says(queues=["other"])
+
+
+def cancelled_all_consumers():
+    fleet = Fleet().set_reply("active_queues", [[]] * 2).work_waits()
+    return fleet.beat_says(queues=[], problem="wrong_queues", detail="does not consume default any more")
+
+
+def without_task():
+    return Fleet().set_reply("registered", [["shop.other"]] * 2)
+
+
+def wrong_clock():
+    fleet = Fleet()
+    for sample in fleet.hosts["web1"]:
+        sample["result"]["clock"]["offset"] = 120.0
+    return fleet
+
+
+def twins():
+    fleet = Fleet()
+    for reply in fleet.replies():
+        reply["stats"]["pid"] = 9999
+        reply["stats"]["pool"]["processes"] = [10000, 10001]
+    return fleet
+
+
+def twins_seen():
+    fleet = Fleet()
+    for sample in fleet.control:
+        sample["result"]["duplicates"] = ["w1@web1"]
+    return fleet
+
+
+def no_result_backend():
+    fleet = Fleet()
+    fleet.facts["result_backend"] = {"reachable": False, "error": "tcp: timed out"}
+    return fleet
+
+
+def fork_spiral():
+    """Pings are well all the time, and no process of the pool lives to the next sample."""
+    fleet = Fleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
+    for number, (reply, look) in enumerate(zip(fleet.replies(), fleet.looks(), strict=True)):
+        pids = [5000 + 10 * number, 5001 + 10 * number]
+        reply["stats"]["pool"]["processes"] = pids
+        look["processes"] = [one for one in look["processes"] if one["role"] == "main"]
+        look["processes"] += [fleet.process(pid, 1000, "child", age=2.0, new=True) for pid in pids]
+        look["ended"] = [pid - 10 for pid in pids]
+        look["log"]["lines"] = ["Timed out waiting for UP message from <ForkProcess(ForkPoolWorker-9)>"]
+    return fleet
+
+
+def full_of_eta():
+    waits = [{"eta": "2026-12-01T00:00:00+00:00", "priority": 6, "request": task(number=n)} for n in range(50)]
+    return Fleet().set_reply("scheduled", [waits, waits]).work_waits()
+
+
+def past_its_limit():
+    running = [[task(number=7, started=T0 - 4000, pid=1001)]] * 2
+    fleet = Fleet(sentinel=False).set_reply("active", running)
+    return fleet.process_says(1001, wchan="do_sys_poll", switches=5)
+
+
+def silent_but_at_work():
+    """A stale reply key: tasks go through, pings do not come back."""
+    return Fleet().silent().total(100, 140)
+
+
+def silent_but_vouched():
+    return Fleet().silent()
+
+
+def silent_with_busy_pool():
+    return Fleet(sentinel=False).silent().process_says(1001, cpu_seconds=0.6, switches=20)
+
+
+# -- Unknown
+
+
+def broker_down():
+    return Fleet(sentinel=False).broker_down()
+
+
+def broker_down_with_sentinel():
+    fleet = Fleet().broker_down()
+    return fleet.beat_says(state="broker_down", broker={"connected": False, "reachable": False, "waiting": None})
+
+
+def broker_full():
+    return Fleet().broker_refuses()
+
+
+def broker_read_only():
+    return Fleet().broker_refuses("READONLY You can't write against a read only replica.")
+
+
+def broker_alarm():
+    fleet = Fleet(kind="rabbitmq").deaf()
+    fleet.facts["alarms"] = ["memory"]
+    return fleet
+
+
+def broker_mute():
+    """The broker answers the probe, and no worker does: the most common cause is the broker, or the way to it."""
+    return Fleet(sentinel=False).deaf()
+
+
+def only_the_workers_host_is_cut_off():
+    return (
+        Fleet()
+        .silent()
+        .beat_says(state="broker_down", broker={"connected": False, "reachable": False, "waiting": None})
+    )
+
+
+def host_gone():
+    return Fleet().silent().host_lost()
+
+
+def host_gone_pong_only():
+    return Fleet().host_lost()
+
+
+def probe_broken():
+    fleet = Fleet(sentinel=False)
+    for sample in fleet.control:
+        sample["result"].update(nodes={}, silent=[], probe={"ok": False, "error": "the application does not import"})
+    return fleet
+
+
+def nothing_known():
+    fleet = Fleet()
+    fleet.control, fleet.broker, fleet.hosts = [], [], {}
+    return fleet
+
+
+def pong_alone():
+    fleet = Fleet()
+    for sample in fleet.control:
+        sample["result"]["nodes"] = {"w1@web1": {"ping": "pong"}}
+    fleet.broker, fleet.hosts = [], {}
+    return fleet
+
+
+def silence_alone():
+    fleet = Fleet().silent()
+    fleet.hosts = {}
+    return fleet
+
+
+FAULTS = [
+    (hung_in_mingle, "hung_in_startup"),
+    (hung_in_mingle_under_notify, "hung_in_startup"),
+    (hung_in_mingle_by_the_log, "hung_in_startup"),
+    (main_stopped, "loop_stalled"),
+    (main_stopped_one_look, "loop_stalled"),
+    (loop_blocked, "loop_stalled"),
+    (loop_blocked_by_sentinel, "loop_stalled"),
+    (interpreter_blocked, "loop_stalled"),
+    (loop_blocked_without_sentinel, "loop_stalled"),
+    (loop_asleep_while_work_waits, "loop_stalled"),
+    (half_open, "connection_lost"),
+    (half_open_with_work, "connection_lost"),
+    (no_socket, "connection_lost"),
+    (consumer_timed_out, "connection_lost"),
+    (catatonic, "not_consuming"),
+    (catatonic_without_queues, "not_consuming"),
+    (catatonic_by_sentinel, "not_consuming"),
+    (child_stopped, "pool_dead"),
+    (child_stopped_by_sentinel, "pool_dead"),
+    (child_locked, "pool_dead"),
+    (pool_empty, "pool_dead"),
+    (task_never_begun, "pool_dead"),
+    (stopped, "not_running"),
+    (killed_for_good, "not_running"),
+    (poison_loop, "crash_looping"),
+    (gave_up, "crash_looping"),
+    (restarts_rise, "crash_looping"),
+    (cannot_start, "start_failed"),
+    (cancelled_consumer, "wrong_queues"),
+    (cancelled_all_consumers, "wrong_queues"),
+    (without_task, "missing_tasks"),
+    (wrong_clock, "clock_drift"),
+    (twins, "duplicate_name"),
+    (twins_seen, "duplicate_name"),
+    (no_result_backend, "result_backend_unreachable"),
+    (fork_spiral, "pool_respawning"),
+    (full_of_eta, "prefetch_full"),
+    (past_its_limit, "task_overrun"),
+    (silent_but_at_work, "control_unreachable"),
+    (silent_but_vouched, "control_unreachable"),
+    (silent_with_busy_pool, "control_unreachable"),
+    (broker_down, "broker_unreachable"),
+    (broker_down_with_sentinel, "broker_unreachable"),
+    (broker_mute, "broker_unreachable"),
+    (only_the_workers_host_is_cut_off, "broker_unreachable"),
+    (broker_full, "broker_refusing"),
+    (broker_read_only, "broker_refusing"),
+    (broker_alarm, "broker_refusing"),
+    (host_gone, "host_unreachable"),
+    (host_gone_pong_only, "host_unreachable"),
+    (probe_broken, "probe_failed"),
+    (nothing_known, "insufficient_evidence"),
+    (pong_alone, "insufficient_evidence"),
+    (silence_alone, "insufficient_evidence"),
+]
+
+
+# -- What only looks like a fault
+
+
+def solo_busy():
+    fleet = Fleet(pool="solo").silent().work_waits().main_says(switches=0)
+    running = [{"id": "id-1", "name": "shop.slow", "started": T0 - 60, "soft": None, "hard": 240, "pid": 1000}]
+    return fleet.beat_says(loop_age=(55.0, 60.0), active=running, active_count=1)
+
+
+def solo_busy_without_limit():
+    fleet = solo_busy()
+    fleet.declared()["limits"] = {}
+    running = [{"id": "id-1", "name": "shop.slow", "started": T0 - 9000, "soft": None, "hard": None, "pid": 1000}]
+    return fleet.beat_says(active=running)
+
+
+def solo_busy_without_sentinel():
+    return Fleet(pool="solo", sentinel=False).silent().queue_says(unacked=1).main_says(switches=0)
+
+
+def solo_counting_without_sentinel():
+    return Fleet(pool="solo", sentinel=False).silent().main_says(cpu_seconds=1.0, switches=50)
+
+
+def solo_silent_without_a_sign():
+    return Fleet(pool="solo", sentinel=False).silent().work_waits().main_says(switches=0)
+
+
+def gevent_busy_loop():
+    fleet = Fleet(pool="gevent").silent().main_says(cpu_seconds=1.0)
+    running = [{"id": "id-1", "name": "shop.count", "started": T0 - 60, "soft": None, "hard": 240, "pid": None}]
+    return fleet.beat_says(written_at=T0 - 60, loop_age=0.2, active=running, active_count=1)
+
+
+def remote_control_off():
+    fleet = Fleet().silent()
+    fleet.declared()["remote_control"] = False
+    return fleet
+
+
+def remote_control_off_at_work():
+    fleet = Fleet(sentinel=False).silent().process_says(1001, cpu_seconds=0.6, switches=20)
+    fleet.declared()["remote_control"] = False
+    return fleet
+
+
+def rate_limited():
+    waits = [[task(number=7), task(number=8)]] * 2
+    return Fleet(sentinel=False).set_reply("reserved", waits).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
+
+
+def rate_limits_not_known():
+    fleet = rate_limited()
+    for reply in fleet.replies():
+        del reply["rate_limits"]
+    return fleet
+
+
+def normal_schedule():
+    waits = [{"eta": "2026-12-01T00:00:00+00:00", "priority": 6, "request": task(number=7)}]
+    return Fleet(sentinel=False).set_reply("scheduled", [waits, waits])
+
+
+def long_lawful_task():
+    running = [[task(number=7, started=T0 - 200, pid=1001)]] * 2
+    return Fleet(sentinel=False).set_reply("active", running).process_says(1001, wchan="do_sys_poll")
+
+
+def all_slots_long():
+    """Tasks without a limit hold every slot: for the operator to decide, not for a restart."""
+    running = [[task(number=7, started=T0 - 9000, pid=1001), task(number=8, started=T0 - 9000, pid=1002)]] * 2
+    fleet = Fleet(sentinel=False).set_reply("active", running).work_waits()
+    fleet.declared()["limits"] = {}
+    return fleet.process_says(1001, wchan="wait_woken").process_says(1002, wchan="wait_woken")
+
+
+def fresh_start():
+    return Fleet(sentinel=False).silent().main_says(age=20.0)
+
+
+def fresh_start_with_sentinel():
+    return Fleet().silent().main_says(age=20.0).beat_says(state="starting", ready_at=None, loop_age=None, queues=[])
+
+
+def slow_import():
+    fleet = Fleet().silent().main_says(age=100.0, cpu_seconds=0.9, switches=40)
+    return fleet.beat_says(state="starting", ready_at=None, loop_age=None, queues=[])
+
+
+def stopping():
+    return Fleet().silent().service_says(state="deactivating", substate="stop-sigterm").beat_says(state="draining")
+
+
+def maintenance():
+    fleet = Fleet(sentinel=False).set_reply("active_queues", [[]] * 2).work_waits()
+    fleet.declared()["maintenance"] = True
+    return fleet
+
+
+def first_restart():
+    return Fleet().silent().service_says(restarts=(0, 1)).main_says(age=4.0).beat_says(written_at=LONG_AGO)
+
+
+def one_child_per_task():
+    """max_tasks_per_child=1: the pids change all the time, and tasks go through."""
+    fleet = fork_spiral().total(100, 108).set_reply("reserved", [[], []])
+    for look in fleet.looks():
+        look["log"]["lines"] = []
+    return fleet
+
+
+def slow_probe():
+    """The probe is starved: nobody answers in time, and everybody works."""
+    fleet = Fleet().deaf()
+    for node in fleet.nodes:
+        fleet.total(100, 130, node=node)
+    return fleet
+
+
+def queue_refilled():
+    """Work waits in both samples because more comes in than a moment takes."""
+    return Fleet().work_waits().total(100, 160)
+
+
+def others_work_waits():
+    return Fleet().queue_says("reports", ready=50)
+
+
+def broker_was_away():
+    """The first sample failed; what hung then may already be on its way back."""
+    fleet = catatonic()
+    fleet.broker[0]["result"]["broker"].update(reachable=False, layer="tcp", error="connection refused")
+    return fleet
+
+
+def broker_restarted():
+    fleet = no_socket()
+    fleet.facts["uptime"] = 10
+    return fleet
+
+
+def nat_between():
+    """No node is found among the broker's clients: addresses cannot be compared, and nobody has a label."""
+    fleet = Fleet(sentinel=False)
+    for sample in fleet.broker:
+        sample["result"]["clients"] = [{"name": "", "address": "203.0.113.7:5555", "idle": 0, "blocked": True}]
+    return fleet
+
+
+def stood_aside():
+    """The sentinel's file is old, because it cannot write it; the worker answers and works."""
+    return Fleet().beat_says(written_at=LONG_AGO)
+
+
+def futex_in_threads():
+    running = [[task(number=7, started=T0 - 100, pid=1001)]] * 2
+    fleet = Fleet(sentinel=False).set_reply("active", running)
+    return fleet.process_says(1001, wchan="futex_wait_queue", threads=4)
+
+
+def drift_by_an_uncertain_clock():
+    fleet = Fleet()
+    for sample in fleet.hosts["web1"]:
+        sample["result"]["clock"].update(offset=20.0, uncertainty=10.0)
+    return fleet
+
+
+ALARMS = [
+    (solo_busy, "busy"),
+    (solo_busy_without_limit, "busy"),
+    (solo_busy_without_sentinel, "busy"),
+    (solo_counting_without_sentinel, "busy"),
+    (solo_silent_without_a_sign, "insufficient_evidence"),
+    (gevent_busy_loop, "busy"),
+    (remote_control_off, "idle"),
+    (remote_control_off_at_work, "busy"),
+    (rate_limited, "busy"),
+    (rate_limits_not_known, "busy"),
+    (normal_schedule, "busy"),
+    (long_lawful_task, "busy"),
+    (all_slots_long, "saturated"),
+    (fresh_start, "starting"),
+    (fresh_start_with_sentinel, "starting"),
+    (slow_import, "starting"),
+    (stopping, "draining"),
+    (maintenance, "draining"),
+    (first_restart, "starting"),
+    (one_child_per_task, "busy"),
+    (slow_probe, "control_unreachable"),
+    (queue_refilled, "busy"),
+    (others_work_waits, "idle"),
+    (broker_was_away, "insufficient_evidence"),
+    (broker_restarted, "insufficient_evidence"),
+    (nat_between, "idle"),
+    (stood_aside, "idle"),
+    (futex_in_threads, "busy"),
+    (drift_by_an_uncertain_clock, "idle"),
+]
