@@ -30,6 +30,9 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
 
 # Of the timeout, what is left to clean up and to hand over the result.
 MARGIN = 0.5
+# What the helpers import, each after what it imports itself.
+REMOTE = (_secrets, _remote_peers, _remote_app, _remote_queue, _remote_queue_amqp, _remote_queue_redis, _remote_broker)
+STORES = (_dump, _remote_store_redis, _remote_store_amqp, _remote_store)
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
@@ -60,16 +63,7 @@ def ask(module, *helpers, **arguments):
         # One clock counts for all processes of a host.
         deadline=time.monotonic() + params["timeout"] - MARGIN,
     )
-    remote = [
-        _secrets,
-        _remote_peers,
-        _remote_app,
-        _remote_queue,
-        _remote_queue_amqp,
-        _remote_queue_redis,
-        _remote_broker,
-    ]
-    outcome = look(module, remote + list(helpers), arguments, environment)
+    outcome = look(module, [*REMOTE, *helpers], arguments, environment)
     told = dict(outcome.result or {})
     broker = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
     broker.update(told.get("broker", {}))
@@ -80,9 +74,7 @@ def ask(module, *helpers, **arguments):
 
 def move(module, helper, **arguments):
     """Run a helper that empties or fills queues; fail when it could not."""
-    # What it imports comes before it.
-    stores = [_dump, _remote_store_redis, _remote_store_amqp, _remote_store]
-    told, outcome = ask(module, *stores, helper, queues=module.params.get("queues", []), **arguments)
+    told, outcome = ask(module, *STORES, helper, queues=module.params.get("queues", []), **arguments)
     if not told["probe"]["ok"]:
         problem = told["probe"]["error"]
         kind = told.get("kind") or outcome.error

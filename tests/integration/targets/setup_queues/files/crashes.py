@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kills purges and restores at every point, runs them again, and compares the queues byte for byte.
+
+crashes.py URL PYTHON DIRECTORY COLLECTIONS
+    PYTHON has Celery, DIRECTORY is for dumps, COLLECTIONS holds ansible_collections. The queues are filled already.
+    Prints how often it killed what.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).parent
+QUEUES = ["celery", "prio", "quo"]
+# Rounds in which the runs after a crash may crash, too.
+ROUNDS = 8
+
+
+class Broker:
+    """Runs the helpers of the modules, and the oracle."""
+
+    def __init__(self, url, python, directory, collections):
+        sys.path.insert(0, collections)
+        from ansible_collections.taskfleet.celery.plugins.module_utils import _queues, _runtime
+        from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_purge as purge
+        from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_restore as restore
+
+        self.url, self.python, self.directory = url, python, pathlib.Path(directory)
+        self.modules = {
+            "purge": [*_queues.REMOTE, *_queues.STORES, purge],
+            "restore": [*_queues.REMOTE, *_queues.STORES, restore],
+        }
+        self.execute = _runtime.run
+        self.number = 0
+
+    def snapshot(self):
+        command = [self.python, str(HERE / "oracle.py"), "snapshot", self.url]
+        told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        if not self.url.startswith("redis"):
+            # A crash of any client changes it in a quorum queue.
+            del told["in_order"]
+        return told
+
+    def run(self, what, path, crash_at=0):
+        """Return what the helper told, or None when it was killed."""
+        arguments = {
+            "app": None, "broker_url": self.url, "transport_options": {}, "deadline": time.monotonic() + 60,
+            "queues": QUEUES if what == "purge" else [], "check": False, "dump_to": path, "dump_from": path,
+        }  # fmt: skip
+        outcome = self.execute(
+            self.python,
+            self.modules[what],
+            arguments,
+            pythonpath=[str(HERE / "crash")],
+            environment={"CRASH_AT": crash_at},
+            timeout=60,
+        )
+        if outcome.error:
+            if outcome.error != "killed" or not crash_at:
+                sys.exit(f"{what} with a crash at {crash_at}: {outcome}")
+            return None
+        told = outcome.result
+        if {"purge": "purged", "restore": "restored"}[what] not in told:
+            sys.exit(f"{what} with a crash at {crash_at}: {told}")
+        return told
+
+    def dump(self):
+        self.number += 1
+        return str(self.directory / f"dump-{self.number}.jsonl")
+
+
+def compare(broker, before, what):
+    """End the test when a message was lost, doubled, changed or moved."""
+    after = broker.snapshot()
+    if after != before:
+        sys.exit(f"{what}: expected {before}, found {after}")
+
+
+def every_crash(broker, before, crashing):
+    """Crash one of the two at each point in turn."""
+    for crash_at in range(1, 10000):
+        path = broker.dump()
+        told = {}
+        for what in ("purge", "restore"):
+            told[what] = broker.run(what, path, crash_at if what == crashing else 0)
+            if told[what] is None:
+                broker.run(what, path)
+        compare(broker, before, f"{crashing} killed at {crash_at}")
+        if told[crashing] is not None:
+            return crash_at - 1
+    return None
+
+
+def another_file(broker, before):
+    """A purge that was killed is run again with another file; what is not finished is not restored."""
+    for crash_at in range(1, 10000):
+        paths = [broker.dump(), broker.dump()]
+        if broker.run("purge", paths[0], crash_at) is not None:
+            broker.run("restore", paths[0])
+            return crash_at - 1
+        second = broker.run("purge", paths[1])
+        # Killed when all was deleted, and only the note was missing.
+        source = paths[1] if second["dump_to"] else paths[0]
+        if source == paths[0]:
+            broker.run("purge", source)
+        broker.run("restore", source)
+        compare(broker, before, f"purge killed at {crash_at} and run again with another file")
+    return None
+
+
+def many_crashes(broker, before, last):
+    """Crash at random, again and again, until it comes through."""
+    chance = random.Random(4)
+    crashes = 0
+    for number in range(ROUNDS):
+        path = broker.dump()
+        for what in ("purge", "restore"):
+            for _turn in range(4):
+                if broker.run(what, path, chance.randint(1, last[what] + 2)) is not None:
+                    break
+                crashes += 1
+            broker.run(what, path)
+        compare(broker, before, f"round {number} of many crashes")
+    return crashes
+
+
+def main():
+    broker = Broker(*sys.argv[1:5])
+    before = broker.snapshot()
+    last = {what: every_crash(broker, before, what) for what in ("purge", "restore")}
+    told = {
+        "messages": before["messages"],
+        "killed": last,
+        "killed_and_another_file": another_file(broker, before),
+        "killed_again_and_again": many_crashes(broker, before, last),
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fills queues, and says what is in them, without any code of the collection. Runs under an application's Python.
+
+oracle.py fill URL COUNT      tasks of mixed priority and ETA, and messages that are no tasks, into celery, prio and quo
+oracle.py snapshot URL        prints {"digest", "messages", "strays"}: of all messages, byte for byte and in order
+oracle.py traffic URL SECONDS sends and takes numbered tasks meanwhile; prints {"sent", "taken"}
+oracle.py numbers URL         takes all that is left; prints the numbers
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import sys
+import threading
+import time
+from datetime import datetime, timezone
+
+import amqp.basic_message
+from kombu import Connection, Queue
+
+QUEUES = [
+    Queue("celery"),
+    Queue("prio", queue_arguments={"x-max-priority": 10}),
+    Queue("quo", queue_arguments={"x-queue-type": "quorum"}),
+]
+NAMES = [queue.name for queue in QUEUES]
+
+
+class Message(amqp.basic_message.Message):
+    """Keeps its properties as they came."""
+
+    def _load_properties(self, class_id, buf, offset):
+        self.raw = bytes(buf[offset:])
+        return super()._load_properties(class_id, buf, offset)
+
+
+def is_redis(url):
+    return url.startswith("redis")
+
+
+def application(url):
+    # Not needed to look at queues, and slow to import.
+    from celery import Celery
+
+    app = Celery("oracle", broker=url, set_as_current=False)
+    app.conf.task_queues = QUEUES
+    return app
+
+
+def fill(url, count):
+    """Send tasks, then what is not a task."""
+    app = application(url)
+    chance = random.Random(int(count))
+    with app.producer_pool.acquire() as producer:
+        for number in range(int(count)):
+            app.send_task(
+                "shop.add",
+                args=[number, "ü" * chance.randint(0, 200)],
+                queue=chance.choice(NAMES),
+                priority=chance.choice([None, 0, 1, 3, 5, 6, 9]),
+                countdown=chance.choice([None, 3600]),
+                expires=chance.choice([None, 7200]),
+                producer=producer,
+            )
+    with Connection(url) as connection:
+        channel = connection.channel()
+        if is_redis(url):
+            for raw in (b"\xff\x00 no text", b"[]", '{"a": "\u2028"}'.encode(), b""):
+                channel.client.lpush("celery", raw)
+            return
+        headers = {
+            "small": 1, "large": 1 << 40, "negative": -5, "float": 0.1, "text": "ü", "none": None, "yes": True,
+            "when": datetime(2026, 1, 1, tzinfo=timezone.utc), "list": [1, "a", {"b": [2]}], "table": {"c": {}},
+        }  # fmt: skip
+        for name in NAMES:
+            for body, properties in (
+                (b"\xff\x00", {}),
+                (b"", {"message_id": "empty", "timestamp": 1760000000}),
+                (b"\xff", {"content_encoding": "utf-8", "application_headers": headers}),
+                (b"x" * 300000, {"delivery_mode": 2, "app_id": "a", "type": "t", "reply_to": "r", "priority": 4}),
+            ):
+                channel.basic_publish(amqp.basic_message.Message(body, **properties), exchange="", routing_key=name)
+        channel.close()
+
+
+def contents(url):
+    """Return by list, or queue, its messages in order."""
+    found = {}
+    with Connection(url) as connection:
+        channel = connection.channel()
+        if is_redis(url):
+            for key in channel.client.scan_iter(count=1000):
+                if channel.client.type(key) == b"list" and not is_dropped_soon(channel.client, key):
+                    found[key.decode()] = channel.client.lrange(key, 0, -1)
+            return found
+        amqp.method_framing.Message = Message
+        channel.auto_decode = False
+        for name in NAMES:
+            found[name] = []
+            message = channel.basic_get(name)
+            while message is not None:
+                # A quorum queue counts in the headers how often it has delivered a message, so these are compared decoded.
+                counted = (message.properties.get("application_headers") or {}).pop("x-delivery-count", None)
+                properties = message.raw if counted is None else repr(sorted(message.properties.items())).encode()
+                found[name].append(properties + b"|" + bytes(message.body or b""))
+                message = channel.basic_get(name)
+        # All go back.
+        channel.close()
+    return found
+
+
+def snapshot(url):
+    """Print what identifies the contents of all queues: in_order, and with the order of the quorum queue left out.
+
+    RabbitMQ puts messages that a client held when it died at the end of a quorum queue.
+    """
+    found = contents(url)
+    loose = dict(found) if is_redis(url) else dict(found, quo=sorted(found["quo"]))
+    number = sum(map(len, found.values()))
+    print(json.dumps({"digest": digest(loose), "in_order": digest(found), "messages": number, "strays": strays(url)}))
+
+
+def digest(found):
+    """Return the digest of a snapshot."""
+    return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
+
+
+def strays(url):
+    """Return what a purge or a restore has left on Redis that is no record of a restore."""
+    if not is_redis(url):
+        return []
+    with Connection(url) as connection:
+        client = connection.channel().client
+        keys = sorted(client.scan_iter(match="*_taskfleet.*", count=1000))
+        return [
+            key.decode()
+            for key in keys
+            if not key.endswith(b"_taskfleet.restored") and not is_dropped_soon(client, key)
+        ]
+
+
+def is_dropped_soon(client, key):
+    """Tell whether a key is what a restore that was killed had brought to the server, which drops it by itself."""
+    return key.startswith(b"_taskfleet.restore.") and 0 < client.ttl(key) <= 3600
+
+
+def traffic(url, seconds):
+    """Send and take numbered tasks at once, for some seconds."""
+    app, end = application(url), time.monotonic() + float(seconds)
+    sent, taken = [], []
+
+    def send():
+        with app.connection_for_write() as connection:
+            producer = app.amqp.Producer(connection)
+            while time.monotonic() < end:
+                app.send_task("shop.add", args=[len(sent)], queue="celery", priority=len(sent) % 10, producer=producer)
+                sent.append(len(sent))
+
+    def take():
+        with app.connection_for_read() as connection:
+            queue = connection.SimpleQueue(QUEUES[0])
+            while time.monotonic() < end:
+                try:
+                    message = queue.get(timeout=0.2)
+                except queue.Empty:
+                    continue
+                taken.append(message.payload[0][0])
+                message.ack()
+            queue.close()
+
+    threads = [threading.Thread(target=work) for work in (send, take)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(json.dumps({"sent": sent, "taken": taken}))
+
+
+def numbers(url):
+    """Take what is left."""
+    app, left = application(url), []
+    with app.connection_for_read() as connection:
+        queue = connection.SimpleQueue(QUEUES[0])
+        while True:
+            try:
+                message = queue.get(timeout=1)
+            except queue.Empty:
+                break
+            left.append(message.payload[0][0])
+            message.ack()
+    print(json.dumps(left))
+    sys.stdout.flush()
+    # A channel of Redis waits for its blocking read.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    import amqp.method_framing
+
+    {"fill": fill, "snapshot": snapshot, "traffic": traffic, "numbers": numbers}[sys.argv[1]](*sys.argv[2:])
