@@ -31,7 +31,7 @@ def purge(store, names, path, check, clock):
     earlier = find(path)
     if earlier and not earlier.deleted:
         return finish(store, earlier, names, check)
-    waiting, warnings = store.waiting(names)
+    waiting, warnings = store.waiting(names, clock)
     told = {"purged": waiting, "dump_to": path if any(waiting.values()) else None, "warnings": warnings}
     if told["dump_to"] and earlier:
         raise Refusal("{0} holds an earlier purge, and is never written over; choose another dump_to".format(path))

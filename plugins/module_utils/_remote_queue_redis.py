@@ -179,26 +179,29 @@ class RedisQueues:
 
     def judge_existence(self, queues, clock):
         """Tell of empty queues whether they exist: a list of Redis that is empty is not there."""
-        unknown = set()
-        for name, told in queues.items():
-            known = {self.exchanges.get(name, name), name, "celery"}
-            if told["exists"] is None and not told["error"]:
-                if told["unacked"] or any(name == entry[2] for one in known for entry in self.bindings(one)):
-                    told["exists"] = True
-                else:
-                    unknown.add(name)
-        if not unknown:
-            return
-        bound = self.all_bound(min(SEARCH, clock.left() - RESERVE))
+        unknown = {name for name, told in queues.items() if told["exists"] is None and not told["error"]}
+        absent = self.absent({name for name in unknown if not queues[name]["unacked"]}, clock)
         for name in unknown:
             told = queues[name]
-            if bound is None:
+            if absent is None:
                 told["unknown"]["exists"] = "there was no time to look through all keys for a binding"
             else:
-                told["exists"] = name in bound
+                told["exists"] = name not in absent
             if told["exists"] is False:
-                told.update(ready=None, by_priority=None, unacked=None, consumers=None)
-                told["unknown"] = {}
+                told.update(unknown_queue(), exists=False)
+
+    def absent(self, names, clock):
+        """Return those of the queues that no exchange leads to, or None when there was no time to find out."""
+
+        def is_bound(name):
+            likely = {self.exchanges.get(name, name), name, "celery"}
+            return any(name == entry[2] for one in likely for entry in self.bindings(one))
+
+        unbound = {name for name in names if not is_bound(name)}
+        if not unbound:
+            return unbound
+        bound = self.all_bound(min(SEARCH, clock.left() - RESERVE))
+        return None if bound is None else unbound - bound
 
     def all_bound(self, seconds):
         """Return the names of all queues that any exchange leads to, or None when the time did not do."""

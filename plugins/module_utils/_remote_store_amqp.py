@@ -16,6 +16,7 @@ import base64
 import functools
 import itertools
 import json
+import struct
 import uuid
 from collections import Counter
 
@@ -28,6 +29,10 @@ JOURNAL = "taskfleet.restored"
 LOCK = "taskfleet.restoring"
 # What RabbitMQ adds to the headers of a message that it delivers again.
 ADDED = "x-delivery-count"
+# From the specification of AMQP 0-9-1: the class, flags of its first properties, and the sizes of integers by type.
+BASIC = 60
+CONTENT_TYPE, CONTENT_ENCODING, HEADERS = 1 << 15, 1 << 14, 1 << 13
+INTEGERS = {b"b": 1, b"B": 1, b"s": 2, b"U": 2, b"u": 2, b"I": 4, b"i": 4, b"l": 8, b"L": 8}
 
 
 @functools.lru_cache(maxsize=None)
@@ -58,10 +63,47 @@ def parts_of(message):
     headers = message.properties.get("application_headers") or {}
     if ADDED in headers:
         del headers[ADDED]
-        message.raw_properties = None
         if not headers:
             del message.properties["application_headers"]
+        raw = without_header(message.raw_properties, ADDED)
+        # Encoded again where it is written in another way than expected.
+        message.raw_properties = raw if raw and decoded(raw) == message.properties else None
     return message._serialize_properties(), bytes(message.body or b"")
+
+
+def without_header(raw, name):
+    """Return encoded properties without one header whose value is an integer, or None when it is not found."""
+    (flags,) = struct.unpack_from(">H", raw)
+    start = 2
+    for flag in (CONTENT_TYPE, CONTENT_ENCODING):
+        if flags & flag:
+            start += 1 + raw[start]
+    key = struct.pack("B", len(name)) + name.encode("ascii")
+    found = raw.find(key, start + 4)
+    if not flags & HEADERS or found < 0:
+        return None
+    size = INTEGERS.get(raw[found + len(key) : found + len(key) + 1])
+    (length,) = struct.unpack_from(">I", raw, start)
+    if size is None:
+        return None
+    entry = len(key) + 1 + size
+    if entry == length:
+        # RabbitMQ has made the table for this header.
+        return struct.pack(">H", flags & ~HEADERS) + raw[2:start] + raw[start + 4 + length :]
+    table = struct.pack(">I", length - entry) + raw[start + 4 : found] + raw[found + entry :]
+    return raw[:start] + table
+
+
+def decoded(raw):
+    """Return encoded properties as a dict."""
+    message = message_class()()
+    message._load_properties(BASIC, raw, 0)
+    return message.properties
+
+
+def likeness(properties, body):
+    """Return what two deliveries of one message have in common; RabbitMQ may encode a header in two ways."""
+    return repr(sorted(decoded(properties).items())), body
 
 
 def message_of(record):
@@ -98,7 +140,7 @@ class AmqpStore:
 
     # -- Purge
 
-    def waiting(self, names):
+    def waiting(self, names, _clock=None):
         """Return by queue how many messages a purge would take, and what to warn of."""
         total = {}
         for name in names:
@@ -132,7 +174,8 @@ class AmqpStore:
         """Delete what an interrupted purge had written down completely; return what to warn of."""
         written = {}
         for segment, records in dump.messages():
-            written.setdefault(segment["queue"], Counter()).update(map(payload, records))
+            messages = (likeness(*payload(record)) for record in records)
+            written.setdefault(segment["queue"], Counter()).update(messages)
         missing = sum(self.acknowledge(name, left) for name, left in written.items())
         if not missing:
             return []
@@ -151,9 +194,9 @@ class AmqpStore:
             message = channel.basic_get(name)
             if message is None:
                 break
-            parts = parts_of(message)
-            if left[parts] > 0:
-                left[parts] -= 1
+            alike = likeness(*parts_of(message))
+            if left[alike] > 0:
+                left[alike] -= 1
                 found.append(message.delivery_info["delivery_tag"])
         for tag in found:
             channel.basic_ack(tag)

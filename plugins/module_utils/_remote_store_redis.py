@@ -65,7 +65,7 @@ for i = 2, #KEYS do
     end
 end
 for i = 2, #KEYS do
-    if redis.call('DEL', KEYS[i]) == 1 then
+    if redis.call('UNLINK', KEYS[i]) == 1 then
         redis.call('HDEL', KEYS[1], ARGV[4 * (i - 2) + 4])
     end
 end
@@ -119,7 +119,7 @@ class RedisStore:
 
     # -- Purge
 
-    def waiting(self, names):
+    def waiting(self, names, clock):
         """Return by queue how many messages a purge would take, and what to warn of."""
         counts, _heads, _now = self.queues.counts(names)
         held = self.queues.held(names)
@@ -132,6 +132,9 @@ class RedisStore:
             if held[name]:
                 text = "{0}: {1} of the messages were set aside by a purge that was interrupted"
                 warnings.append(text.format(name, held[name]))
+        empty = {name for name in names if not total[name]}
+        for name in sorted(self.queues.absent(empty, clock) or ()):
+            warnings.append("{0}: there is no such queue, or no worker and no task has used it yet".format(name))
         return total, warnings
 
     def take(self, names):

@@ -7,12 +7,14 @@ from __future__ import annotations
 import io
 import json
 import ssl
+import struct
 import urllib.error
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils import _queues
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_amqp as amqp
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_redis as redis
+from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_store_amqp as store
 
 BINDINGS = [["a", "", "one"], ["b", "", "two"], ["x.#", r"^x\..*?$", "three"]]
 
@@ -162,3 +164,38 @@ def test_the_layer_of_a_request_that_failed(error, reachable, layer):
 def test_secrets_are_found_at_any_depth():
     options = {"sep": ":", "sentinel_kwargs": {"password": "hunter22"}, "priority_steps": [0, 5]}
     assert _queues._flat(options) == {"sep": ":", "sentinel_kwargs.password": "hunter22"}
+
+
+# -- Properties of AMQP as they are on the wire
+
+COUNT = b"\x10x-delivery-count"
+TASK = b"\x04taskS\x00\x00\x00\x03add"
+PRIORITY = b"\x05"
+
+
+def properties(*entries, content=True):
+    table = b"".join(entries)
+    kinds = b"\x04text\x05utf-8" if content else b""
+    flags = (0xC000 if content else 0) | 0x2000 | 0x0800
+    return struct.pack(">H", flags) + kinds + struct.pack(">I", len(table)) + table + PRIORITY
+
+
+@pytest.mark.parametrize("count", [b"l" + b"\x00" * 7 + b"\x01", b"I\x00\x00\x00\x01", b"b\x01", b"s\x00\x01"])
+@pytest.mark.parametrize("content", [True, False])
+def test_a_header_is_taken_out_and_nothing_else_changes(count, content):
+    for entries in ([COUNT + count, TASK], [TASK, COUNT + count]):
+        raw = properties(*entries, content=content)
+        assert store.without_header(raw, "x-delivery-count") == properties(TASK, content=content)
+
+
+def test_without_another_header_the_table_goes_too():
+    raw = properties(COUNT + b"b\x01", content=False)
+    assert store.without_header(raw, "x-delivery-count") == b"\x08\x00" + PRIORITY
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [properties(TASK), properties(COUNT + b"S\x00\x00\x00\x011"), b"\x00\x00", b"\x80\x00\x10x-delivery-count"],
+)
+def test_a_header_that_is_not_found_is_left_to_the_library(raw):
+    assert store.without_header(raw, "x-delivery-count") is None

@@ -55,7 +55,7 @@ def application(url):
 
 
 def fill(url, count):
-    """Send tasks, then what is not a task."""
+    """Send tasks, and, with many, what is not a task."""
     app = application(url)
     chance = random.Random(int(count))
     with app.producer_pool.acquire() as producer:
@@ -69,6 +69,8 @@ def fill(url, count):
                 expires=chance.choice([None, 7200]),
                 producer=producer,
             )
+    if int(count) < 100:
+        return
     with Connection(url) as connection:
         channel = connection.channel()
         if is_redis(url):
