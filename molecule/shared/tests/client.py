@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 
 from celery.app.utils import find_app
 
@@ -11,6 +12,16 @@ from celery.app.utils import find_app
 def call(app, task, args=(), queue=None, times=1, timeout=30):
     sent = [app.send_task(task, args=args, **({"queue": queue} if queue else {})) for _number in range(times)]
     return [result.get(timeout=timeout) for result in sent]
+
+
+def follow(app, task, args=(), queue=None, timeout=60):
+    """Send a task, tell in a line of its own when a worker runs it, and answer with its result."""
+    sent = app.send_task(task, args=args, **({"queue": queue} if queue else {}))
+    end = time.monotonic() + timeout
+    while sent.state != "STARTED" and time.monotonic() < end:
+        time.sleep(0.05)
+    print(sent.state, flush=True)
+    return sent.get(timeout=timeout)
 
 
 def inspect(app, method, nodes=None):
@@ -25,4 +36,5 @@ def inspect(app, method, nodes=None):
 
 request = json.loads(sys.argv[1])
 found = find_app(request.pop("app"))
-print(json.dumps({"call": call, "inspect": inspect}[request.pop("do")](found, **request)))
+verbs = {"call": call, "follow": follow, "inspect": inspect}
+print(json.dumps(verbs[request.pop("do")](found, **request)))

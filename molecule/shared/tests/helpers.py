@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -28,6 +29,17 @@ def wait_for(predicate, timeout, why):
         if time.monotonic() > end:
             raise AssertionError(f"not within {timeout} s: {why}; last answer: {answer!r}")
         time.sleep(0.2)
+
+
+def finished(process):
+    """Wait for a process that must succeed; what it still had to print."""
+    try:
+        output, errors = process.communicate(timeout=180)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == 0, f"{' '.join(process.args)} failed:\n{output}\n{errors}"
+    return output
 
 
 class Service:
@@ -132,19 +144,40 @@ class Host:
         """Run a command, which must succeed; return what it printed."""
         return self.on.check_output(command)
 
-    def python(self, source, *arguments, prefix=()):
+    def python(self, source, *arguments):
         """Run Python source on the host, from stdin, so that none of it is seen in argv."""
-        argv = ["docker", "exec", "--interactive", self.container, *prefix, *arguments]
-        done = subprocess.run(argv, input=source, capture_output=True, text=True, timeout=180, check=False)
-        assert done.returncode == 0, f"{' '.join(argv)} on {self.name} failed:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        with self._python(source, *arguments) as process:
+            return finished(process)
 
     def client(self, **request):
         """Ask the application something from this host, as its own commands would."""
+        with self._client(**request) as process:
+            return json.loads(finished(process).splitlines()[-1])
+
+    @contextlib.contextmanager
+    def follow(self, task, *args, **options):
+        """Send a task and go on as soon as a worker runs it; yields what waits for its result."""
+        with self._client(do="follow", task=f"shop.tasks.{task}", args=args, **options) as process:
+            assert process.stdout.readline().strip() == "STARTED", f"no worker runs the task:\n{process.stderr.read()}"
+            yield lambda: json.loads(finished(process).splitlines()[-1])
+
+    def _client(self, **request):
         request["app"] = self.facts["module"]
         run = f"{self.facts['bin_dir']}/{self.app}-run"
-        answer = self.python(CLIENT, run, "python", "-B", "-", json.dumps(request))
-        return json.loads(answer.splitlines()[-1])
+        return self._python(CLIENT, run, "python", "-B", "-", json.dumps(request))
+
+    def _python(self, source, *arguments):
+        process = subprocess.Popen(
+            ["docker", "exec", "--interactive", self.container, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        process.stdin.write(source)
+        process.stdin.close()
+        process.stdin = None
+        return process
 
     def call(self, task, *args, **options):
         """Send a task and return its result."""

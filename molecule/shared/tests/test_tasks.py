@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from helpers import wait_for
 
 
@@ -42,25 +40,13 @@ def test_beat_entries_arrive(app):
 
 def test_running_task_survives_stop(worker_host):
     worker, queue = next(worker_host.sole_consumers())
-    answer = []
-
-    def work():
-        answer.append(worker_host.call("sleep_for", 6, queue=queue, timeout=90))
-
-    def runs():
-        active = worker_host.inspect("active", worker.node).get(worker.node) or []
-        return any(task["name"] == "shop.tasks.sleep_for" for task in active)
-
-    client = threading.Thread(target=work)
-    client.start()
-    try:
-        wait_for(runs, 60, f"{worker.node} runs the task")
+    with worker_host.follow("sleep_for", 6, queue=queue) as result:
         old = worker.pid
-        worker.stop()
-        assert not worker.is_running
-        client.join(timeout=60)
-    finally:
-        worker.start()
-    assert answer == [6]
+        try:
+            worker.stop()
+            assert not worker.is_running
+            assert result() == 6
+        finally:
+            worker.start()
     wait_for(lambda: worker.is_running and worker.pid != old, 30, f"{worker.name} runs again")
     wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), 60, f"{worker.node} answers again")

@@ -14,6 +14,7 @@ app.conf.update(
     result_backend=os.environ.get("CELERY_RESULT_BACKEND"),
     broker_connection_retry_on_startup=True,
     task_default_queue="default",
+    task_track_started=True,
     task_routes={
         "shop.tasks.refund": {"queue": "high_priority"},
         "shop.tasks.report": {"queue": "reports"},
