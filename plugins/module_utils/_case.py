@@ -10,6 +10,7 @@ Each question answers from all samples there are. What is not known is None, nev
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import wraps
 
 # The tasks of these pools run inside the main loop, which then does not turn.
 IN_LOOP = ("solo", "gevent", "eventlet")
@@ -50,6 +51,19 @@ def seconds_text(seconds):
     return "{0} h".format(seconds // 3600)
 
 
+def once(question):
+    """The rules ask the same over and over, and evidence does not change."""
+    name = "_" + question.__name__
+
+    @wraps(question)
+    def answer(self):
+        if name not in self.__dict__:
+            self.__dict__[name] = question(self)
+        return self.__dict__[name]
+
+    return answer
+
+
 class Case:
     """One node, as it was declared, with its evidence and that of the fleet."""
 
@@ -85,6 +99,7 @@ class Case:
         # A restart between the samples makes the earlier ones those of another process.
         return [told for told in beats if told.get("pid") == beats[-1].get("pid")]
 
+    @once
     def stale(self):
         """Heartbeats that nobody wrote any more though the process lives, if all are like that."""
         told = [
@@ -125,6 +140,7 @@ class Case:
         """The pid of the main process, as the host tells it, or None."""
         return self.main_pid_in(self.host[-1]) if self.host else None
 
+    @once
     def pool(self):
         """The name of the pool, or None."""
         told = [(self.beat or {}).get("pool")]
@@ -138,6 +154,7 @@ class Case:
         pool = self.pool()
         return None if pool is None else pool in IN_LOOP
 
+    @once
     def children(self):
         """The pool's processes in each look, or [] if any look lacks them."""
         looks = [sample["children"] for sample in self.host]
@@ -172,6 +189,7 @@ class Case:
         """Whether every question that could be put was answered. None when none could."""
         return None if not self.asked else len(self.answers) == len(self.asked)
 
+    @once
     def silent(self):
         """A citation, if the node answered nothing in at least two samples."""
         if len(self.asked) < 2 or self.answers:
@@ -180,11 +198,13 @@ class Case:
 
     # -- Work
 
+    @once
     def queues(self):
         """The queues that the node says it consumes, in each sample that tells; the sentinel's if there are none."""
         told = known(sample["queues"] for sample in self.answers)
         return told or [sorted(beat["queues"]) for beat in self.beats if isinstance(beat.get("queues"), list)]
 
+    @once
     def its_queues(self):
         """The queues whose work this node should take: those that it consumes, or else those declared for it."""
         told = self.queues()
@@ -192,6 +212,7 @@ class Case:
         declared = set((self.declared or {}).get("queues") or ())
         return consumed & declared or consumed or declared
 
+    @once
     def waiting(self):
         """A citation, if work waits in one of its queues in at least two samples."""
         for name in sorted(self.its_queues()):
@@ -211,6 +232,7 @@ class Case:
             return True
         return bool(self.beat and (self.beat.get("broker") or {}).get("waiting") == 0)
 
+    @once
     def progress(self):
         """A citation, if the node did work between two samples."""
         for key in ("completed_total", "received_total"):
@@ -224,6 +246,7 @@ class Case:
             return cite(CONTROL, "stats.total", totals, "tasks went through it")
         return None
 
+    @once
     def flat(self):
         """A citation, if at least two samples show that no task went through it."""
         if self.progress():
@@ -248,6 +271,7 @@ class Case:
             if sample["active"] is not None and sample["reserved"] is not None
         ]
 
+    @once
     def busy_slots(self):
         """How many tasks run in the last sample, or None."""
         if self.beat and _active_count(self.beat) is not None:
@@ -255,6 +279,7 @@ class Case:
         told = known(sample["active"] for sample in self.answers)
         return len(told[-1]) if told else None
 
+    @once
     def empty_handed(self):
         """A citation, if it had no task at all in at least two samples, by every account of it."""
         accounts = [(source, self.loads(source)) for source in (CONTROL, HOST)]
@@ -266,6 +291,7 @@ class Case:
                 return cite(source, "active + reserved", loads, "it has no task at hand")
         return None
 
+    @once
     def held_by_eta(self):
         """A citation, if tasks that wait for their time are at hand in at least two samples."""
         counts = known(sample["scheduled"] for sample in self.answers)
@@ -282,6 +308,7 @@ class Case:
             return True
         return False if told or declared is not None else None
 
+    @once
     def concurrency(self):
         """How many tasks it runs at once, or None."""
         told = [(self.beat or {}).get("concurrency")]
@@ -289,6 +316,7 @@ class Case:
         told.append((self.declared or {}).get("concurrency"))
         return next((number for number in told if number), None)
 
+    @once
     def tasks(self):
         """The running tasks at the last look: id, name, age, hard, in seconds by the clock of the worker."""
         for beat in [*reversed(self.beats), *reversed(self.stale())]:
@@ -329,6 +357,7 @@ class Case:
 
     # -- The processor
 
+    @once
     def cpu(self):
         """Share of one processor that the worker with its children took during the looks, or None."""
         used = seconds = 0
@@ -339,6 +368,7 @@ class Case:
                 seconds += sample["seconds"]
         return used / seconds if seconds else None
 
+    @once
     def asleep(self):
         """A citation, if the main thread did not wake up once in all looks, which took at least two seconds."""
         looks = [

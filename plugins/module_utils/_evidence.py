@@ -51,8 +51,10 @@ def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=Non
             told["queues"].setdefault(name, []).append(_queue(sample["at"], queue))
     declared = {node["node"]: node for node in expected["nodes"]}
     answered = {name for sample in control for name in sample["result"].get("nodes") or {}}
+    waiting = [(sample["at"], _waiting(sample["result"].get("clients"))) for sample in broker]
+    silent = [set(sample["result"].get("silent") or ()) for sample in control]
     for name in sorted(set(declared) | answered):
-        told["nodes"][name] = _node(name, declared.get(name), control, broker, hosts or {})
+        told["nodes"][name] = _node(name, declared.get(name), control, silent, waiting, hosts or {})
     if told["broker"]["facts"]["visibility_timeout"] is None:
         told["broker"]["facts"]["visibility_timeout"] = _visibility_timeout(told)
     return told
@@ -185,7 +187,7 @@ def _heartbeat(told, clock):
 # -- A node
 
 
-def _node(name, declared, control, broker, hosts):
+def _node(name, declared, control, silent, waiting, hosts):
     host = (declared or {}).get("host") or name.partition("@")[2]
     instance = (declared or {}).get("instance") or name.partition("@")[0]
     told = {
@@ -193,7 +195,7 @@ def _node(name, declared, control, broker, hosts):
         "host": host,
         "instance": instance,
         "declared": declared is not None,
-        "control": [_control(name, sample) for sample in control],
+        "control": [_control(name, sample, name in quiet) for sample, quiet in zip(control, silent)],
         "host_samples": [],
         "clients": [],
         "missing": {},
@@ -214,14 +216,8 @@ def _node(name, declared, control, broker, hosts):
         for socket in sample["sockets"] or ()
         if socket["to"] != "other"
     }
-    for sample in broker:
-        listed = sample["result"].get("clients")
-        told["clients"].append(
-            {
-                "at": sample["at"],
-                "waiting": None if listed is None else [one for one in listed if _is_of(one, name, addresses)],
-            }
-        )
+    for at, clients in waiting:
+        told["clients"].append({"at": at, "waiting": None if clients is None else _of(clients, name, addresses)})
     if not any(client["waiting"] is not None for client in told["clients"]):
         told["missing"]["clients"] = "the broker does not tell its clients"
     return told
@@ -236,12 +232,28 @@ def _why_no_host(samples):
     return "the host does not know this instance"
 
 
-def _is_of(client, node, addresses):
+def _waiting(clients):
+    """Clients by name and by address, or None where the broker does not tell them."""
+    if clients is None:
+        return None
+    index = {}
+    for client in clients:
+        for key in {client.get("name"), client.get("address")} - {"", None}:
+            index.setdefault(key, []).append(client)
+    return index
+
+
+def _of(index, node, addresses):
+    """The clients of a node: those with its label, as the sentinel writes it, and those from its addresses."""
     label = "".join(char if "!" <= char <= "~" else "_" for char in node)
-    return client.get("name") == label or client.get("address") in addresses
+    found = {}
+    for key in (label, *sorted(addresses)):
+        for client in index.get(key, ()):
+            found[client.get("address")] = client
+    return list(found.values())
 
 
-def _control(name, sample):
+def _control(name, sample, silent):
     """What a node answered in one sample. ``answered`` is None when the question could not be put."""
     result = sample["result"]
     told = {
@@ -271,7 +283,7 @@ def _control(name, sample):
             told["why"] = "the question could not be put: " + (probe.get("error") or "no reason given")
         elif peer.get("reachable") is False or peer.get("error"):
             told["why"] = "the broker: " + (peer.get("error") or peer.get("layer") or "not reachable")
-        elif name in (result.get("silent") or ()):
+        elif silent:
             told.update(answered=False, why="no answer")
         else:
             told["why"] = "it was not asked"

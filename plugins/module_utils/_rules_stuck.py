@@ -18,6 +18,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._case import (
     known,
     seconds_text,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._rules_view import vouched
 
 # The kernel's letters for a process that a signal or a debugger has stopped.
 STOPPED = ("T", "t")
@@ -152,6 +153,8 @@ def _idle_wait(case):
 
 def connection_lost(case):
     """The broker is reachable, and the worker's own connection to it is dead."""
+    if vouched(case):
+        return None
     return _disconnected(case) or _half_open(case) or _no_consumer(case)
 
 
@@ -248,10 +251,10 @@ def not_consuming(case):
 
 def _long_enough(case):
     """Whether nothing was taken for long enough to be no coincidence."""
-    last = (case.beat or {}).get("last_received") or (case.beat or {}).get("ready_at")
-    since = case.now() - last if last else 0
     stall = case.policy["stall_after"]
-    return max(case.span(), since) >= min(stall, case.policy["interval"]) and (case.age() or stall + 1) > stall
+    # A sentinel sees it itself, with more samples than these.
+    enough = stall if vouched(case) else min(stall, case.policy["interval"])
+    return case.span() >= enough and (case.age() or stall + 1) > stall
 
 
 def pool_dead(case):

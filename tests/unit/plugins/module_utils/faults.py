@@ -502,6 +502,11 @@ def queue_refilled():
     return Fleet().work_waits().total(100, 160)
 
 
+def burst_of_work():
+    """Work has just come; the sentinel, which looks all the time, finds nothing wrong."""
+    return Fleet().work_waits()
+
+
 def others_work_waits():
     return Fleet().queue_says("reports", ready=50)
 
@@ -568,6 +573,7 @@ ALARMS = [
     (one_child_per_task, "busy"),
     (slow_probe, "control_unreachable"),
     (queue_refilled, "busy"),
+    (burst_of_work, "idle"),
     (others_work_waits, "idle"),
     (broker_was_away, "insufficient_evidence"),
     (broker_restarted, "insufficient_evidence"),
