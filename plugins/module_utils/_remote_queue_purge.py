@@ -10,6 +10,8 @@ down, bring the file to the disk, give it its name, delete the messages, note in
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible_collections.taskfleet.celery.plugins.module_utils._dump import Dump, Writer, find
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_broker import with_queues
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue import Refusal, in_time
@@ -70,7 +72,9 @@ def write(store, names, path, clock):
     except BaseException:
         if not writer.complete:
             writer.abandon()
-            store.put_back(segments)
+            # Where the broker has gone, too, RabbitMQ does it by itself, and on Redis the next purge finds them.
+            with contextlib.suppress(Exception):
+                store.put_back(segments)
         raise
     store.delete(written)
     dump = Dump(path)

@@ -158,7 +158,7 @@ class AmqpStore:
         return [Segment(raw_channel(self.connection), name, counts[name]) for name in names if counts[name]]
 
     def put_back(self, segments):
-        """Give everything back to RabbitMQ, which keeps the order."""
+        """Give everything back to RabbitMQ, which does not keep the order of a quorum queue."""
         for segment in segments:
             segment.channel.close()
 

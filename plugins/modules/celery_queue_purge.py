@@ -19,7 +19,7 @@ description:
   - Run it again, with the same O(dump_to), when it was interrupted. It then finishes what it had begun.
   - On Redis the lists of a queue are renamed in one step, so that nobody takes what is being written down. Should the
     run be killed, workers do not see these messages until it is run again, with any O(dump_to), and no
-    message is in two dumps that can both be restored. RV(ignore:celery_queue_info#module:queues.held) counts them. It
+    message is in two dumps that can both be restored. RV(taskfleet.celery.celery_queue_info#module:queues.held) counts them. It
     needs no memory on the server, so it works when Redis is full.
   - On RabbitMQ messages are taken without acknowledgement, and go back to their queue when the run is killed. Should it
     be killed in the moment between giving the file its name and the acknowledgement, the file holds messages that are
@@ -67,6 +67,7 @@ options:
     type: float
     default: 300
 notes:
+  - RabbitMQ does not keep the order of a quorum queue when it takes back messages that a client held when it was killed.
   - With a priority queue on RabbitMQ the order is that in which a worker would get the messages.
 seealso:
   - module: taskfleet.celery.celery_queue_restore

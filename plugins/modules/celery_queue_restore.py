@@ -17,11 +17,12 @@ description:
     twice. Copies of the file are one file.
   - On Redis each list is put in place in one step, with its order and priority, ahead of the messages that have
     arrived since. The key C(_taskfleet.restored) remembers it, below the key prefix.
-  - On RabbitMQ messages go behind those that have arrived since, as AMQP knows no other place. They are published straight to the
-    queue, so their exchange and routing key are then those of the default exchange. They are published in
-    transactions that also write how far it came, into the queue C(taskfleet.restored). Killing the module at any moment
-    duplicates nothing. Only a crash of RabbitMQ itself in the middle of a transaction may, as its transactions are not
-    atomic for more than one queue.
+    Messages that a restore which was killed had brought to the server and not put in place are dropped within an hour.
+  - On RabbitMQ messages go behind those that have arrived since, as AMQP knows no other place. They are published
+    straight to the queue, so their exchange and routing key are then those of the default exchange. They are published
+    in transactions that also write how far it came, into the queue C(taskfleet.restored). Killing the module at any
+    moment duplicates nothing. Only a crash of RabbitMQ itself in the middle of a transaction may, as its transactions
+    are not atomic for more than one queue.
   - A message that expires begins its time anew on RabbitMQ.
 extends_documentation_fragment:
   - taskfleet.celery._attributes

@@ -36,9 +36,14 @@ NAMES = [queue.name for queue in QUEUES]
 class Message(amqp.basic_message.Message):
     """Keeps its properties as they came."""
 
+    raw = None
+
     def _load_properties(self, class_id, buf, offset):
         self.raw = bytes(buf[offset:])
         return super()._load_properties(class_id, buf, offset)
+
+    def _serialize_properties(self):
+        return super()._serialize_properties() if self.raw is None else self.raw
 
 
 def is_redis(url):
@@ -104,24 +109,38 @@ def contents(url):
             return found
         amqp.method_framing.Message = Message
         channel.auto_decode = False
+        channel.confirm_select()
         for name in NAMES:
-            found[name] = []
-            message = channel.basic_get(name)
-            while message is not None:
-                # A quorum queue counts in the headers how often it has delivered a message, so these are compared decoded.
-                counted = (message.properties.get("application_headers") or {}).pop("x-delivery-count", None)
-                properties = message.raw if counted is None else repr(sorted(message.properties.items())).encode()
-                found[name].append(properties + b"|" + bytes(message.body or b""))
-                message = channel.basic_get(name)
-        # All go back.
+            messages = []
+            # Taken for good and sent again: what is given back to a quorum queue comes back in any order.
+            while True:
+                message = channel.basic_get(name, no_ack=True)
+                if message is None:
+                    break
+                messages.append(message)
+                found.setdefault(name, []).append(as_sent(message) + b"|" + bytes(message.body or b""))
+            for message in messages:
+                message.body = bytes(message.body or b"")
+                channel.basic_publish_confirm(message, exchange="", routing_key=name)
         channel.close()
     return found
+
+
+def as_sent(message):
+    """Return the properties of a message; a quorum queue counts in the headers how often it has delivered one."""
+    headers = message.properties.get("application_headers") or {}
+    if headers.pop("x-delivery-count", None) is None:
+        return message.raw
+    message.raw = None
+    if not headers:
+        del message.properties["application_headers"]
+    return message._serialize_properties()
 
 
 def snapshot(url):
     """Print what identifies the contents of all queues: in_order, and with the order of the quorum queue left out.
 
-    RabbitMQ puts messages that a client held when it died at the end of a quorum queue.
+    RabbitMQ puts messages that a client held when it died into a quorum queue in any order.
     """
     found = contents(url)
     loose = dict(found) if is_redis(url) else dict(found, quo=sorted(found["quo"]))
