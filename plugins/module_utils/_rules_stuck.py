@@ -168,7 +168,7 @@ def _disconnected(case):
     live = [sum(one["state"] == "ESTABLISHED" and one["to"] != "other" for one in listed) for listed in sockets]
     grace = case.policy["reconnect_grace"]
     uptime = case.fleet.evidence["broker"]["facts"]["uptime"]
-    if any(live) or not (case.span() >= grace or (uptime is not None and uptime >= grace)) or case.age() < grace:
+    if any(live) or not (case.span() >= grace or (uptime is not None and uptime >= grace)) or (case.age() or 0) < grace:
         return None
     silent = case.silent()
     if not silent or case.explained():
@@ -183,26 +183,41 @@ def _half_open(case):
     Only where addresses can be compared: that of a neighbour is in the list, so no translation lies between.
     """
     told = [sample["waiting"] for sample in case.evidence["clients"]]
-    if (
-        len(told) < 2
-        or any(listed is None or listed for listed in told)
-        or case.fleet.evidence["broker"]["kind"] != "redis"
-    ):
+    if case.fleet.evidence["broker"]["kind"] != "redis" or len(told) < 2:
         return None
-    sockets = [sample["sockets"] or () for sample in case.host]
-    live = [sum(one["state"] == "ESTABLISHED" and one["to"] == "broker" for one in listed) for listed in sockets]
-    if len(live) < 2 or not all(live) or not case.empty_handed() or not case.flat() or not _comparable(case):
+    if any(listed is None or listed for listed in told) or not _comparable(case):
         return None
-    if (case.age() or 0) <= case.start_grace():
+    live, idle = _connected(case), _should_ask(case)
+    if not live or not idle or (case.age() or 0) <= case.start_grace():
         return None
     cites = [
         cite(BROKER, "clients.waiting", [0 for _ in told], "the broker has no client of it that waits for work"),
-        cite(HOST, "sockets.established", live, "its host believes to be connected"),
-        case.empty_handed(),
+        live,
+        *idle,
     ]
     return found(
         "connection_lost", "stalled", "It waits for work on a connection that the broker does not know.", cites
     )
+
+
+def _connected(case):
+    """A citation, if its host believes to be connected with the broker in two looks."""
+    sockets = [sample["sockets"] or () for sample in case.host]
+    live = [sum(one["state"] == "ESTABLISHED" and one["to"] == "broker" for one in listed) for listed in sockets]
+    if len(live) < 2 or not all(live):
+        return None
+    return cite(HOST, "sockets.established", live, "its host believes to be connected")
+
+
+def _should_ask(case):
+    """Citations, if its slots are free, so that it should ask the broker for work: by its own word, or by its rest."""
+    empty, flat = case.empty_handed(), case.flat()
+    if empty and flat:
+        return [empty]
+    silent, waiting = case.silent(), case.waiting()
+    if silent and waiting and case.in_loop() is False and not case.fleet.mute and _calm(case):
+        return [silent, waiting]
+    return []
 
 
 def _comparable(case):
@@ -216,20 +231,24 @@ def _comparable(case):
 
 
 def _no_consumer(case):
-    """On RabbitMQ: it says that it consumes a queue, and the broker knows no consumer of it at all."""
-    if case.fleet.evidence["broker"]["kind"] != "rabbitmq" or not case.flat() or case.explained():
+    """On RabbitMQ: the broker knows no consumer at all of a queue that this worker consumes, as it believes."""
+    idle = _should_ask(case)
+    if case.fleet.evidence["broker"]["kind"] != "rabbitmq" or not idle:
         return None
-    if not case.empty_handed() or len(case.queues()) < 2:
+    told = case.queues()
+    if len(told) < 2 and not (case.silent() and _connected(case) and (case.age() or 0) > case.start_grace()):
         return None
-    for name in sorted(set(case.queues()[0]) & set(case.queues()[-1])):
+    names = set(told[0]) & set(told[-1]) if told else case.its_queues()
+    for name in sorted(names):
         consumers = [sample["consumers"] for sample in case.fleet.evidence["queues"].get(name, ())]
         if len(consumers) >= 2 and all(number == 0 for number in consumers):
             cites = [
-                cite(BROKER, "queues.{0}.consumers".format(name), consumers, "the broker has no consumer of " + name),
-                cite(CONTROL, "active_queues", case.queues(), "it says that it consumes " + name),
+                cite(BROKER, "queues.{0}.consumers".format(name), consumers, "the broker has no consumer of " + name)
             ]
-            cause = "It says that it consumes {0}, and the broker knows no consumer of it.".format(name)
-            return found("connection_lost", "stalled", cause, cites)
+            if told:
+                cites.append(cite(CONTROL, "active_queues", told, "it says that it consumes " + name))
+            cause = "It should consume {0}, and the broker knows no consumer of it.".format(name)
+            return found("connection_lost", "stalled", cause, [*cites, *idle])
     return None
 
 

@@ -81,6 +81,15 @@ def half_open_with_work():
     )
 
 
+def failed_over():
+    """An address moved: both connections of the node are dead, so it does not answer either."""
+    return Fleet(sentinel=False).silent().not_listed().work_waits()
+
+
+def channel_closed_and_silent():
+    return Fleet(kind="rabbitmq", sentinel=False).silent().queue_says(consumers=0, ready=3)
+
+
 def no_socket():
     fleet = Fleet(sentinel=False).silent().not_listed()
     for look in fleet.looks():
@@ -333,6 +342,8 @@ FAULTS = [
     (loop_asleep_while_work_waits, "loop_stalled"),
     (half_open, "connection_lost"),
     (half_open_with_work, "connection_lost"),
+    (failed_over, "connection_lost"),
+    (channel_closed_and_silent, "connection_lost"),
     (no_socket, "connection_lost"),
     (consumer_timed_out, "connection_lost"),
     (catatonic, "not_consuming"),
@@ -429,11 +440,22 @@ def rate_limited():
     return Fleet(sentinel=False).set_reply("reserved", waits).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
 
 
+def rate_limited_while_work_waits():
+    """The sentinel sees free slots and waiting work, and does not know of the limit."""
+    fleet = Fleet().set_reply("reserved", [[task(number=7)]] * 2).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
+    return fleet.work_waits().beat_says(reserved=1, problem="not_consuming", detail="3 waiting, none taken for 12 s")
+
+
 def rate_limits_not_known():
     fleet = rate_limited()
     for reply in fleet.replies():
         del reply["rate_limits"]
     return fleet
+
+
+def silent_while_its_pool_works():
+    """No waiting client and no answer: its slots are full, so it does not ask for work."""
+    return failed_over().process_says(1001, cpu_seconds=0.5, switches=30)
 
 
 def normal_schedule():
@@ -487,6 +509,11 @@ def one_child_per_task():
     for look in fleet.looks():
         look["log"]["lines"] = []
     return fleet
+
+
+def one_late_child():
+    """The complaint of an hour ago is still in the log, and tasks go through."""
+    return fork_spiral().total(100, 108)
 
 
 def slow_probe():
@@ -560,7 +587,9 @@ ALARMS = [
     (remote_control_off, "idle"),
     (remote_control_off_at_work, "busy"),
     (rate_limited, "busy"),
+    (rate_limited_while_work_waits, "busy"),
     (rate_limits_not_known, "busy"),
+    (silent_while_its_pool_works, "control_unreachable"),
     (normal_schedule, "busy"),
     (long_lawful_task, "busy"),
     (all_slots_long, "saturated"),
@@ -571,6 +600,7 @@ ALARMS = [
     (maintenance, "draining"),
     (first_restart, "starting"),
     (one_child_per_task, "busy"),
+    (one_late_child, "busy"),
     (slow_probe, "control_unreachable"),
     (queue_refilled, "busy"),
     (burst_of_work, "idle"),
