@@ -31,11 +31,11 @@ BROKER_FACTS = (
 )
 
 
-def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=None):
+def gather(expected, control=(), broker=(), hosts=None, facts=None, flower=(), taken_at=None):
     """Return the evidence of a fleet.
 
     ``control`` and ``broker`` are samples ``{at, result}`` of celery_inspect_info and celery_queue_info, the oldest
-    first; ``hosts`` has by host such samples of celery_host_info, or ``{at, unreachable: reason}`` instead of a result.
+    first, ``flower`` those of celery_flower_info; ``hosts`` has by host such samples of celery_host_info, or ``{at, unreachable: reason}`` instead of a result.
     """
     told = {
         "schema": SCHEMA,
@@ -43,6 +43,7 @@ def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=Non
         "broker": _broker(control, broker, facts or {}),
         "probe": _probe(control),
         "queues": {},
+        "pages": {"flower": [_page(sample["at"], sample["result"]) for sample in flower]},
         "hosts": {name: _host(samples) for name, samples in sorted((hosts or {}).items())},
         "nodes": {},
     }
@@ -113,6 +114,12 @@ def _queue(at, queue):
     return told
 
 
+def _page(at, result):
+    """Whether Flower's page answered."""
+    error = result.get("error") or ""
+    return {"at": at, "ok": result.get("reachable"), "error": error or result.get("layer") or ""}
+
+
 def _visibility_timeout(told):
     """What the workers' own settings say, in seconds."""
     for node in told["nodes"].values():
@@ -171,7 +178,6 @@ def _service_sample(at, clock, entry):
         "sockets": entry.get("sockets"),
         "log": entry.get("log"),
         "heartbeat": _heartbeat(entry.get("heartbeat"), clock.get("ended_at")),
-        "page": entry.get("page"),
         "missing": dict(entry.get("missing") or {}),
     }
 

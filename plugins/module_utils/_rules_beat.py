@@ -28,6 +28,7 @@ class Service:
         self.fleet = fleet
         self.host = fleet.host(declared["host"])
         self.samples = known(sample[kind] for sample in self.host["samples"])
+        self.pages = fleet.evidence["pages"].get(kind, ())
         self.service = next((s["service"] for s in reversed(self.samples) if s["service"]), None)
 
     @property
@@ -134,10 +135,10 @@ def deadlocked(one):
 
 def page_dead(one):
     """Flower runs, and its page does not answer."""
-    pages = known(sample["page"] for sample in one.samples)
-    if len(pages) < 2 or any(page.get("ok") is not False for page in pages):
+    pages = one.pages
+    if len(pages) < 2 or any(page["ok"] is not False for page in pages) or not one.mains:
         return None
-    error = pages[-1].get("error") or "no answer"
+    error = pages[-1]["error"] or "no answer"
     cites = [cite(HOST, "page.ok", [False for _ in pages], error)]
     return found("loop_stalled", "stalled", "It runs, and its page does not answer ({0}).".format(error), cites)
 
@@ -163,8 +164,7 @@ def unproven(one):
 
 
 def _page(one):
-    pages = known(sample["page"] for sample in one.samples)
-    return bool(pages and pages[-1].get("ok"))
+    return bool(one.pages and one.pages[-1]["ok"])
 
 
 RULES = (

@@ -217,12 +217,16 @@ def test_beat_starts_and_stops():
 def test_flower():
     fleet = with_service("flower")
     assert reason_of(fleet, "flower") == "idle"
-    change(fleet, "flower", lambda told, _number: told.update(page={"ok": True, "error": ""}))
+    fleet.flower = pages(fleet, reachable=True, status=200)
     assert reason_of(fleet, "flower") == "busy"
-    change(fleet, "flower", lambda told, _number: told.update(page={"ok": False, "error": "timed out"}))
+    fleet.flower = pages(fleet, reachable=False, layer="tcp", error="timed out")
     assert reason_of(fleet, "flower") == "loop_stalled"
-    fleet.hosts["web1"] = fleet.hosts["web1"][:1]
-    assert reason_of(fleet, "flower") != "loop_stalled"
+    fleet.flower = fleet.flower[:1]
+    assert reason_of(fleet, "flower") == "idle"
+
+
+def pages(fleet, **result):
+    return [{"at": at, "result": result} for at in fleet.times]
 
 
 # -- Findings
