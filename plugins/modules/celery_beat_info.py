@@ -46,6 +46,8 @@ options:
     type: float
     default: 20
 notes:
+  - Where Python's dbm is C(ndbm), as on Debian without C(python3-gdbm), nothing is on the disk before beat ends. That
+    the file is old says nothing about beat then.
   - Celery's own scheduler writes its file every three minutes, or as C(beat_sync_every) says, and when it ends. What
     the file says of the last runs is at most that old, and a beat that was just started has put no entries into it.
 seealso:
