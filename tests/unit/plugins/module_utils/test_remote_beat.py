@@ -92,14 +92,20 @@ def test_the_entries_of_the_application():
     ]
 
 
-def test_a_schedule_file_is_read_and_left_alone(tmp_path):
+def test_a_schedule_file_is_read_and_left_alone(tmp_path, monkeypatch):
+    """A dbm that beat has open must not be opened by anybody else."""
     path = tmp_path / "schedule"
     write(path, entries={"b": entry("b"), "a": entry("a")}, __version__="5.7.0")
     before = {name: (tmp_path / name).stat() for name in os.listdir(tmp_path)}
+    opened = []
+    really = shelve.open
+    monkeypatch.setattr(shelve, "open", lambda name, flag: opened.append(name) or really(name, flag=flag))
     told = _remote_beat.read_copy(str(path))
     assert [one["name"] for one in told["entries"]] == ["a", "b"]
     assert told["written_by"] == "5.7.0"
     assert "hunter" not in str(told)
+    assert len(opened) == 1
+    assert not opened[0].startswith(str(tmp_path))
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in os.listdir(tmp_path)} == {
         name: status.st_mtime_ns for name, status in before.items()
     }
