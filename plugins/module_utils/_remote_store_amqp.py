@@ -25,6 +25,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue imp
 
 # Messages of one transaction.
 BATCH = 200
+# Questions for a message that are on their way at once.
+ASKED = 50
 JOURNAL = "taskfleet.restored"
 LOCK = "taskfleet.restoring"
 # What RabbitMQ adds to the headers of a message that it delivers again.
@@ -190,10 +192,7 @@ class AmqpStore:
         counts, _warnings = self.waiting([name])
         channel = raw_channel(self.connection)
         found = []
-        for _turn in range(counts[name]):
-            message = channel.basic_get(name)
-            if message is None:
-                break
+        for message in fetch(channel, name, counts[name]):
             alike = likeness(*parts_of(message))
             if left[alike] > 0:
                 left[alike] -= 1
@@ -259,6 +258,27 @@ def raw_channel(connection):
     return channel
 
 
+def fetch(channel, queue, limit):
+    """Yield at most so many messages, without acknowledging them, until there are none.
+
+    It is basic_get of py-amqp, with many questions on their way at once.
+    """
+    from amqp.spec import Basic
+
+    empty = False
+    while limit and not empty:
+        asked = min(limit, ASKED)
+        for _turn in range(asked):
+            channel.send_method(Basic.Get, "Bsb", (0, queue, False))
+        for _turn in range(asked):
+            reply = channel.wait([Basic.GetOk, Basic.GetEmpty], returns_tuple=True)
+            if len(reply) < 2:
+                empty = True
+            else:
+                limit -= 1
+                yield channel._on_get_ok(*reply)
+
+
 def publish(channel, message, queue):
     """Publish a message to exactly one queue."""
     channel.basic_publish(message, exchange="", routing_key=queue, mandatory=True)
@@ -306,10 +326,7 @@ class Segment:
 
     def records(self):
         """Yield the messages as lines of a dump."""
-        for _turn in range(self.limit):
-            message = self.channel.basic_get(self.queue)
-            if message is None:
-                return
+        for message in fetch(self.channel, self.queue, self.limit):
             self.last_tag = message.delivery_info["delivery_tag"]
             properties, body = parts_of(message)
             self.seal.add(properties, body)
