@@ -3,7 +3,9 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
+need_server redis-server redis-server
 scripts/venv.sh dev
+make_venv .cache/venv-bench requirements-bench.txt
 export PATH=$PWD/.venv/bin:$PATH
 for file in tests/bench/*.py; do
     [ -e "$file" ] || die "tests/bench holds no file. Expected at least one benchmark."

@@ -6,19 +6,6 @@ set -euo pipefail
 
 counts=.cache/integration.count
 log=.cache/ansible-test-integration.log
-policy=/usr/sbin/policy-rc.d
-
-# need_server PROGRAM PACKAGE: as need_programs, but the system's own service stays off.
-need_server() (
-    ! command -v "$1" >/dev/null || return 0
-    if [ "$(id -u)" = 0 ] && [ ! -e "$policy" ]; then
-        trap 'rm -f "$policy"' EXIT
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
-    fi
-    need_programs "$1:$2"
-    [ ! -d /run/systemd/system ] || systemctl --quiet disable "$2"
-)
 
 rm -f "$counts" "$log"
 mkdir -p .cache

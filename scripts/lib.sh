@@ -92,3 +92,16 @@ need_programs() {
     apt-get update --quiet=2
     DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${packages[@]}" >/dev/null
 }
+
+# need_server PROGRAM PACKAGE: as need_programs, but the system's own service stays off.
+need_server() (
+    policy=/usr/sbin/policy-rc.d
+    ! command -v "$1" >/dev/null || return 0
+    if [ "$(id -u)" = 0 ] && [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    need_programs "$1:$2"
+    [ ! -d /run/systemd/system ] || systemctl --quiet disable "$2"
+)

@@ -10,6 +10,7 @@ Runs inside the application's Python. Private to the collection.
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
 from collections import Counter
@@ -31,6 +32,8 @@ LINGER = 0.1
 TWINS = 0.5
 # A worker that had looked the reply queue up before it was deleted replies within this time.
 LATE = 0.05
+# Messages that are fetched at once.
+MOST = 500
 # A longer read of Redis ends up to a second late.
 SLICE = 0.2
 
@@ -113,6 +116,14 @@ def conversation(app, connection, clock):
         for node, reply in body.items() if method else ():
             gathered.add(method, node, reply)
 
+    def read(seconds):
+        """Read what has come; return False when nothing came in time."""
+        if not drain(connection, seconds):
+            return False
+        for message in waiting(connection, channel, queue.name, consumer.accept):
+            on_reply(message.payload, message)
+        return True
+
     def ask(commands, destination, awaited, settle=0, replies=None, end=None):
         nonlocal gathered
         patience = Clock(min(clock.left(), end) if end else clock.left())
@@ -129,13 +140,13 @@ def conversation(app, connection, clock):
                 timeout=patience.left(),
                 producer=producer,
             )
-        gather(connection, gathered, patience, settle)
+        gather(read, gathered, patience, settle)
         if gathered.complete():
-            drain(connection, LINGER)
+            read(LINGER)
         return gathered.replies
 
     try:
-        with Consumer(channel, [queue], callbacks=[on_reply], accept=mailbox.accept, no_ack=True):
+        with Consumer(channel, [queue], callbacks=[on_reply], accept=mailbox.accept, no_ack=True) as consumer:
             producer = Producer(channel, auto_declare=False)
             yield ask
             channel.after_reply_message_received(queue.name)
@@ -154,13 +165,16 @@ class Gathered:
 
     def add(self, method, node, reply):
         self.replies.append([method, node, reply])
-        self.missing -= Counter([(method, node)])
+        if self.missing[method, node] > 1:
+            self.missing[method, node] -= 1
+        else:
+            self.missing.pop((method, node), None)
 
     def complete(self):
         return self.awaits and not self.missing
 
 
-def gather(connection, gathered, clock, settle):
+def gather(read, gathered, clock, settle):
     """Read replies until all awaited have come; without awaited nodes until it has been quiet for a while."""
     quiet = time.monotonic()
     while not gathered.complete():
@@ -168,7 +182,7 @@ def gather(connection, gathered, clock, settle):
         end = clock.deadline if gathered.awaits else min(clock.deadline, quiet + settle)
         if now >= end:
             break
-        if drain(connection, min(end - now, SLICE)):
+        if read(min(end - now, SLICE)):
             quiet = time.monotonic()
 
 
@@ -179,6 +193,23 @@ def drain(connection, seconds):
     except socket.timeout:
         return False
     return True
+
+
+def waiting(connection, channel, name, accept):
+    """Give the further messages of a queue of Redis, which kombu would fetch one by one: workers may be a thousand."""
+    count, texts = 2, [b""] if connection.transport.driver_type == "redis" else []
+    while texts and texts[-1] is not None:
+        with channel.conn_or_acquire() as client:
+            pipe = client.pipeline(transaction=False)
+            for _place in range(count):
+                pipe.rpop(name)
+            texts = pipe.execute()
+        count = min(count * 4, MOST)
+        for text in texts:
+            if text is not None:
+                message = channel.message_to_python(json.loads(text))
+                message.accept = accept
+                yield message
 
 
 def clean(connection, channel, name):

@@ -106,7 +106,14 @@ class Run:
             ask([["cancel_consumer", {"queue": private.name}]], self.nodes, self.nodes, end=CLEAN / 2)
             # RabbitMQ deletes it with its consumer; to delete it before would cut the worker's connection.
             if self.until(ask, private.name, False) and self.connection.transport.driver_type != "amqp":
-                private.delete()
+                self.remove(private)
+
+    def remove(self, private):
+        """Delete the queue and what a worker with another kombu than this one noted about it."""
+        private.delete()
+        if self.connection.transport.driver_type == "redis":
+            with private.channel.conn_or_acquire() as client:
+                client.delete(*("_kombu.{0}.{1}".format(key, private.name) for key in ("binding", "binding_permanent")))
 
     def private_queue(self):
         from kombu import Exchange, Queue

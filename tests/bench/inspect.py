@@ -1,0 +1,157 @@
+"""One celery_inspect_info with four methods against four `celery inspect` commands that ask the same.
+
+For a live fleet, and for a simulated one of 1,000 nodes: one process on one connection answers for all of them, with
+the replies of a live worker under their names. Both sides know the nodes, so both return with the last answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CELERY_PYTHON = ROOT / ".cache/venv-bench/bin/python"
+METHODS = ["ping", "stats", "active_queues", "active"]
+LIVE = 4
+SIMULATED = 1000
+REPEATS = 3
+GOAL_WALL, GOAL_CPU = 0.5, 0.25
+SECONDS = 60
+
+MODULE = """
+import json, sys
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.taskfleet.celery.plugins.modules import celery_inspect_info
+with patch_module_args(json.load(sys.stdin)):
+    celery_inspect_info.main()
+"""
+
+
+def free_port():
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def wait_for(condition, what):
+    """Wait until the condition holds."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit(f"{what} within {SECONDS} s: no")
+        time.sleep(0.05)
+
+
+class Servers:
+    """A Redis and what asks it, ended together."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.processes = []
+        port, password = free_port(), secrets.token_hex(12)
+        self.url = f"redis://:{password}@127.0.0.1:{port}/0"
+        configuration = self.directory / "redis.conf"
+        configuration.write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\ndir {directory}\n')
+        configuration.chmod(0o600)
+        self.start("redis", "Ready to accept", "redis-server", str(configuration))
+
+    def start(self, name, ready, *command):
+        """Start a process and return a function that waits until it is ready."""
+        log = self.directory / f"{name}.log"
+        environment = {**os.environ, "CELERY_BROKER_URL": self.url, "C_FORCE_ROOT": "1"}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=self.directory
+            )
+        self.processes.append(process)
+        wait_for(lambda: ready in log.read_text() or process.poll() is not None, f"{name} ready")
+        if process.poll() is not None:
+            raise SystemExit(f"{name} ended:\n{log.read_text()[-2000:]}")
+
+    def end(self):
+        """End all of them."""
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+def measure(commands, **options):
+    """Run the commands in turn; return wall seconds, CPU seconds and their outputs."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.monotonic()
+    outputs = []
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+        if done.returncode:
+            raise SystemExit(f"{command[:6]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        outputs.append(json.loads(done.stdout))
+    wall = time.monotonic() - begun
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, outputs
+
+
+def ask_by_module(url, nodes):
+    """Run the module as it runs on a host, with what it starts there."""
+    arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "methods": METHODS, "destination": nodes}
+    arguments["timeout"] = SECONDS
+    wall, cpu, (told,) = measure([[sys.executable, "-c", MODULE]], input=json.dumps(arguments))
+    if told["silent"] or told["unanswered"] or len(told["nodes"]) != len(nodes):
+        raise SystemExit(f"{len(told['silent'])} nodes did not answer the module: {told['broker']} {told['probe']}")
+    return wall, cpu
+
+
+def ask_by_commands(url, nodes):
+    """Run `celery inspect` once for each method."""
+    celery = [str(CELERY_PYTHON), "-m", "celery", "-b", url, "inspect", "--json", "-t", str(SECONDS)]
+    wall, cpu, told = measure([[*celery, "-d", ",".join(nodes), method] for method in METHODS])
+    if any(len(replies) != len(nodes) for replies in told):
+        raise SystemExit(f"of {len(nodes)} nodes answered the commands: {[len(replies) for replies in told]}")
+    return wall, cpu
+
+
+def compare(title, url, nodes):
+    """Print both, taken by turns, and their ratios; return whether the goals are met."""
+    taken = [(ask_by_module(url, nodes), ask_by_commands(url, nodes)) for _repeat in range(REPEATS)]
+    module, commands = (
+        [statistics.median(values) for values in zip(*side, strict=True)] for side in zip(*taken, strict=True)
+    )
+    wall, cpu = module[0] / commands[0], module[1] / commands[1]
+    print(f"{title}, {len(METHODS)} methods, median of {REPEATS}")
+    print(f"  celery_inspect_info     {module[0]:6.2f} s   CPU {module[1]:6.2f} s")
+    print(f"  4 x celery inspect      {commands[0]:6.2f} s   CPU {commands[1]:6.2f} s")
+    print(f"  ratio                   {wall:6.2f} (goal {GOAL_WALL})   CPU {cpu:6.2f} (goal {GOAL_CPU})")
+    return wall <= GOAL_WALL and cpu <= GOAL_CPU
+
+
+def main():
+    """Print both comparisons."""
+    with tempfile.TemporaryDirectory() as directory:
+        servers = Servers(directory)
+        try:
+            live = [f"w{number}@bench" for number in range(1, LIVE + 1)]
+            for node in live:
+                worker = [str(CELERY_PYTHON), "-m", "celery", "-b", servers.url, "worker", "-P", "solo", "-n", node]
+                servers.start(node, " ready.", *worker, "-l", "INFO", "--without-gossip", "--without-mingle")
+            met = [compare(f"live fleet of {LIVE} workers", servers.url, live)]
+            simulated = [f"w{number}@simulated" for number in range(1, SIMULATED + 1)]
+            mailboxes = str(Path(__file__).with_name("mailboxes") / "answer.py")
+            servers.start("mailboxes", "answering", str(CELERY_PYTHON), mailboxes, live[0], str(SIMULATED))
+            met.append(
+                compare(f"SIMULATED fleet of {SIMULATED} nodes (one process answers for all)", servers.url, simulated)
+            )
+        finally:
+            servers.end()
+    print("goals met" if all(met) else "GOALS NOT MET")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""answer.py NODE COUNT: answers on one connection for nodes w1@simulated to w<COUNT>@simulated, as NODE would.
+
+The replies go straight into the reply queue, as kombu's transport for Redis would put them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+
+from celery import Celery
+from kombu import Consumer
+
+METHODS = ("ping", "stats", "active_queues", "active")
+# What stands in the messages, made once, for the ticket of the question.
+TICKET = "00000000-ticket"
+
+
+def message(node, reply):
+    """Return a reply as it lies in the queue."""
+    body = base64.b64encode(json.dumps({node: reply}).encode()).decode()
+    return json.dumps(
+        {
+            "body": body,
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": {"ticket": TICKET, "clock": 1},
+            "properties": {
+                "delivery_mode": 1,
+                "delivery_info": {"exchange": "reply.celery.pidbox", "routing_key": ""},
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_tag": node,
+            },
+        }
+    )
+
+
+def main():
+    """Answer for ever."""
+    model, count = sys.argv[1], int(sys.argv[2])
+    app = Celery(broker=os.environ["CELERY_BROKER_URL"])
+    prepared = {}
+    for method in METHODS:
+        (told,) = app.control.broadcast(method, destination=[model], reply=True, timeout=10, limit=1)
+        reply = told[model]
+        prepared[method] = [message(f"w{number}@simulated", reply) for number in range(1, count + 1)]
+    connection = app.connection()
+    channel = connection.channel()
+    mailbox = app.control.mailbox(connection)
+    queue = mailbox.get_queue("simulated")(channel)
+
+    def answer(body, _message):
+        if not any(node.endswith("@simulated") for node in body["destination"] or ()):
+            return
+        name = "{routing_key}.{exchange}".format(**body["reply_to"])
+        with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+            pipe.lpush(name, *(text.replace(TICKET, body["ticket"]) for text in prepared[body["method"]]))
+            pipe.execute()
+
+    with Consumer(channel, [queue], callbacks=[answer], accept=["json"], no_ack=True):
+        print("answering", flush=True)
+        while True:
+            connection.drain_events()
+
+
+if __name__ == "__main__":
+    main()
