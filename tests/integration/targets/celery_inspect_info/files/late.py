@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-ASKERS, CALLS, PATIENCE, ASLEEP, AWAKE = 4, 25, 0.3, 0.35, 0.06
+ASKERS, CALLS, PATIENCE, ASLEEP, AWAKE = 4, 25, 0.3, 1.2, 0.06
 
 
 def ask(seconds):
