@@ -20,8 +20,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app impor
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import sentence
 from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import mask
 
-# What the kinds of dbm make of a file's name.
-SUFFIXES = ("", ".db", ".dat", ".dir", ".bak", ".pag")
+# What the kinds of dbm make of a file's name. That of SQLite, of Python 3.13, has what is new in a file beside it.
+SUFFIXES = ("", "-wal", ".db", ".dat", ".dir", ".bak", ".pag")
 LARGEST = 256 * 1024 * 1024
 # A beat may be writing: a copy taken a moment later is whole.
 TRIES = 3
