@@ -91,8 +91,9 @@ class RedisQueues:
 
     def counts(self, names):
         """Return by queue and priority the length, or the error, of its list; the heads; the server's time."""
+        # Not a transaction, here and below: a Redis that is full refuses to queue even what only reads.
         wanted = [(name, step, key) for name in names for step, key in self.lists(name).items()]
-        pipe = self.client.pipeline(transaction=True)
+        pipe = self.client.pipeline(transaction=False)
         pipe.time()
         for _name, _step, key in wanted:
             pipe.llen(self.prefix + key)
@@ -115,7 +116,7 @@ class RedisQueues:
             for key in self.lists(name).values()
             for number in range(1, SLOTS + 1)
         ]
-        pipe = self.client.pipeline(transaction=True)
+        pipe = self.client.pipeline(transaction=False)
         for _name, slot in slots:
             pipe.llen(slot)
         total = dict.fromkeys(names, 0)
@@ -126,7 +127,7 @@ class RedisQueues:
     def unacked(self, now, clock):
         """Return what workers have taken and not acknowledged: by queue the number and the age of the oldest."""
         told = {"count": {}, "age": {}, "total": None, "unattributed": None, "problem": ""}
-        pipe = self.client.pipeline(transaction=True)
+        pipe = self.client.pipeline(transaction=False)
         pipe.hlen(self.unacked_key)
         pipe.zrange(self.unacked_index, 0, -1, withscores=True)
         total, index = pipe.execute()

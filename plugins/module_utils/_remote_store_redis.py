@@ -149,7 +149,7 @@ class RedisStore:
 
     def held(self, lists):
         """Return the segments that are set aside."""
-        pipe = self.client.pipeline(transaction=True)
+        pipe = self.client.pipeline(transaction=False)
         numbers = range(SLOTS, 0, -1)
         slots = [(name, step, self.queues.slot(key, number)) for name, step, key in lists for number in numbers]
         for _name, _step, slot in slots:

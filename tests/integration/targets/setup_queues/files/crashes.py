@@ -47,6 +47,7 @@ class Broker:
         if not self.url.startswith("redis"):
             # A crash of any client changes it in a quorum queue.
             del told["in_order"]
+            subprocess.run([self.python, str(HERE / "oracle.py"), "forget", self.url], check=True)
         return told
 
     def run(self, what, path, crash_at=0):

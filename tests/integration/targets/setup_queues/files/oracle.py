@@ -6,6 +6,7 @@
 
 oracle.py fill URL COUNT      tasks of mixed priority and ETA, and messages that are no tasks, into celery, prio and quo
 oracle.py snapshot URL        prints {"digest", "messages", "strays"}: of all messages, byte for byte and in order
+oracle.py forget URL          deletes the record of what was restored on RabbitMQ
 oracle.py traffic URL SECONDS sends and takes numbered tasks meanwhile; prints {"sent", "taken"}
 oracle.py numbers URL         takes all that is left; prints the numbers
 """
@@ -136,6 +137,12 @@ def as_sent(message):
     return message._serialize_properties()
 
 
+def forget(url):
+    """Let RabbitMQ forget what was restored: each entry is one more that a restore has to read."""
+    with Connection(url) as connection:
+        connection.channel().queue_delete("taskfleet.restored")
+
+
 def snapshot(url):
     """Print what identifies the contents of all queues: in_order, and with the order of the quorum queue left out.
 
@@ -224,4 +231,6 @@ def numbers(url):
 if __name__ == "__main__":
     import amqp.method_framing
 
-    {"fill": fill, "snapshot": snapshot, "traffic": traffic, "numbers": numbers}[sys.argv[1]](*sys.argv[2:])
+    {"fill": fill, "forget": forget, "snapshot": snapshot, "traffic": traffic, "numbers": numbers}[sys.argv[1]](
+        *sys.argv[2:]
+    )
