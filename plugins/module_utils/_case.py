@@ -194,7 +194,7 @@ class Case:
         """A citation, if the node answered nothing in at least two samples."""
         if len(self.asked) < 2 or self.answers:
             return None
-        return cite(CONTROL, "answered", [False for _ in self.asked], "no answer to remote control")
+        return cite(CONTROL, "answered", [False] * len(self.asked), "no answer to remote control")
 
     # -- Work
 

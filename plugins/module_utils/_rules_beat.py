@@ -139,7 +139,7 @@ def page_dead(one):
     if len(pages) < 2 or any(page["ok"] is not False for page in pages) or not one.mains:
         return None
     error = pages[-1]["error"] or "no answer"
-    cites = [cite(HOST, "page.ok", [False for _ in pages], error)]
+    cites = [cite(HOST, "page.ok", [False] * len(pages), error)]
     return found("loop_stalled", "stalled", "It runs, and its page does not answer ({0}).".format(error), cites)
 
 

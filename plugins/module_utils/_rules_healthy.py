@@ -119,7 +119,7 @@ def idle(case):
     if vouched(case):
         cites.append(cite(HOST, "heartbeat.state", ["ready"], "its sentinel finds nothing wrong"))
         return found("idle", "idle", "Nothing waits for it, and its sentinel finds nothing wrong.", cites)
-    cites.append(cite(CONTROL, "answered", [True for _ in case.answers], "it answers remote control"))
+    cites.append(cite(CONTROL, "answered", [True] * len(case.answers), "it answers remote control"))
     cause = "Nothing waits for it. It answers, which alone does not prove that it would take work."
     return found("idle", "idle_unproven", cause, cites)
 

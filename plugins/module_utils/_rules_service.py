@@ -35,8 +35,21 @@ def last_line(samples):
 
 
 def not_running(case):
-    """The service manager has no process for it, and does not try."""
-    return stopped_service(case.host, case.service)
+    """The service manager has no process for it, and does not try; or, without a manager, nobody finds a process."""
+    return stopped_service(case.host, case.service) or _no_process(case)
+
+
+def _no_process(case):
+    silent = case.silent()
+    if (
+        case.service
+        or not silent
+        or len(case.host) < 2
+        or any(sample["main"] or sample["children"] != [] for sample in case.host)
+    ):
+        return None
+    cites = [cite(HOST, "processes", [0] * len(case.host), "no process of it is found"), silent]
+    return found("not_running", "none", "No process of it is found on its host, and it does not answer.", cites)
 
 
 def stopped_service(samples, service):

@@ -191,7 +191,7 @@ def _half_open(case):
     if not live or not idle or (case.age() or 0) <= case.start_grace():
         return None
     cites = [
-        cite(BROKER, "clients.waiting", [0 for _ in told], "the broker has no client of it that waits for work"),
+        cite(BROKER, "clients.waiting", [0] * len(told), "the broker has no client of it that waits for work"),
         live,
         *idle,
     ]
@@ -345,7 +345,7 @@ def _no_children(case):
         return None
     if _smallest(case) == 0 and not _held(case):
         return None
-    cites = [cite(HOST, "children", [0 for _ in looks], "its pool has no process")]
+    cites = [cite(HOST, "children", [0] * len(looks), "its pool has no process")]
     cites += [one for one in [_held(case)] if one]
     return found("pool_dead", "stalled", "Its pool has no process left.", cites)
 
@@ -373,6 +373,6 @@ def _never_begun(case):
     cites = [
         held,
         flat,
-        cite(HOST, "children.switches", [0 for _ in looks], "no process of its pool woke up"),
+        cite(HOST, "children.switches", [0] * len(looks), "no process of its pool woke up"),
     ]
     return found("pool_dead", "stalled", "A task was given to its pool, and none of its processes begins it.", cites)

@@ -100,9 +100,7 @@ def _unexpected(case):
     queues = case.queues()[-1] if case.queues() else []
     why = "is declared to be stopped" if case.declared else "is not declared"
     cause = "It {0}, and runs{1}.".format(why, " and consumes " + ", ".join(queues) if queues else "")
-    cites = (
-        [cite(CONTROL, "answered", [True for _ in case.answers], "it answers remote control")] if case.answers else []
-    )
+    cites = [cite(CONTROL, "answered", [True] * len(case.answers), "it answers remote control")] if case.answers else []
     return found("unexpected_node", "unknown", cause, cites, queues=queues)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults, and what only looks like one, as evidence: built from measured facts until recordings of real faults exist.
+"""Faults, and what only looks like one, as evidence: built from measured facts until each is recorded.
 
 Each function returns a fleet in which w1@web1 has the fault. FAULTS has the reason to be found, ALARMS what must not be
 called stuck or down, with the reason that is right.

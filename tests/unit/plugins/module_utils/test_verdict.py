@@ -1,12 +1,16 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judging. The evidence is built from measured facts (see faults.py); no recordings of real faults exist yet."""
+"""Judging. Most evidence is built from measured facts (see faults.py); RECORDED has what real faults left."""
 
 from __future__ import annotations
 
+import json
+import pathlib
+
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import FINDINGS, REASONS
+from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import ALARMS, FAULTS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, Fleet, task
 
@@ -320,3 +324,33 @@ def test_the_broker_is_told():
 def test_the_policy_names_what_it_does_not_know():
     with pytest.raises(ValueError, match="the policy has no stall"):
         Fleet().judge(stall=3)
+
+
+# -- Recorded on a real fleet: two workers of Celery 5.7.0 on Redis 7.0.15, prefork, with the sentinel, no service manager
+
+RECORDED = {
+    "idle": ("idle", "idle"),
+    "busy": ("busy", "busy"),
+    "child": ("pool_dead", "idle"),
+    "cancel": ("wrong_queues", "idle"),
+    "stopped_and_killed": ("loop_stalled", "not_running"),
+    "oom": ("broker_refusing", "broker_refusing"),
+    "paused": ("broker_unreachable", "broker_unreachable"),
+}
+RECORDINGS = pathlib.Path(__file__).parent / "fixtures/evidence"
+
+
+def test_every_recording_is_judged():
+    assert {path.stem for path in RECORDINGS.glob("*.json")} == set(RECORDED)
+
+
+@pytest.mark.parametrize("sentinel", [True, False])
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded(name, sentinel):
+    told = json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
+    if not sentinel:
+        for node in told["evidence"]["nodes"].values():
+            for look in node["host_samples"]:
+                look["heartbeat"] = None
+    verdicts = judge(told["expected"], told["evidence"], {"start_grace": 10})["nodes"]
+    assert tuple(verdict["reason"] for verdict in verdicts) == RECORDED[name]
