@@ -369,7 +369,8 @@ PARAMETERS = {
     "queue": {"type": "str"},
     "exchange": {"type": "str"},
     "exchange_type": {"type": "str"},
-    "routing_key": {"type": "str"},
+    # Its name only sounds like a secret.
+    "routing_key": {"type": "str", "no_log": False},
     "task": {"type": "str"},
     "rate": {"type": "str"},
     "soft": {"type": "float"},
