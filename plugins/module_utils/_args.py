@@ -41,24 +41,39 @@ def narrow_no_log(module, environment, broker_url=""):
     module.params["environment"] = dict.fromkeys(module.params["environment"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
 
 
-def read_environment(module):
-    """Return the variables of the file with those of the dict laid over them; fail on a file that cannot be read."""
-    environment = {}
-    path = module.params["environment_file"]
+def environment_of(params):
+    """Return the variables of the file with those of the dict laid over them, and what is wrong with the file."""
+    environment, problem = {}, ""
+    path = params["environment_file"]
     if path:
         try:
             with open(path, encoding="utf-8") as stream:
                 environment = parse(stream.read())
         except (OSError, UnicodeDecodeError, EnvironmentFileError) as error:
-            text = "environment_file {0} cannot be read: {1}; correct the path or the file".format(path, error)
-            module.fail_json(msg=text, kind="environment_file")
-    environment.update((name, str(value)) for name, value in module.params["environment"].items())
+            problem = "environment_file {0} cannot be read: {1}; correct the path or the file".format(path, error)
+    environment.update((name, str(value)) for name, value in params["environment"].items())
+    return environment, problem
+
+
+def read_environment(module):
+    """Return the same variables; fail on a file that cannot be read."""
+    environment, problem = environment_of(module.params)
+    if problem:
+        module.fail_json(msg=problem, kind="environment_file")
     return environment
 
 
 def look(module, modules, arguments, environment):
     """Run the last of the remote modules in the application's Python; fail when it cannot even be started."""
-    outcome = run(
+    outcome = try_to_look(module, modules, arguments, environment)
+    if outcome.error in REFUSALS:
+        module.fail_json(msg=outcome.message, kind=outcome.error)
+    return outcome
+
+
+def try_to_look(module, modules, arguments, environment):
+    """Run the last of the remote modules in the application's Python, and return what came of it."""
+    return run(
         module.params["celery_python"],
         modules,
         arguments,
@@ -69,6 +84,3 @@ def look(module, modules, arguments, environment):
         environment=environment,
         timeout=module.params["timeout"],
     )
-    if outcome.error in REFUSALS:
-        module.fail_json(msg=outcome.message, kind=outcome.error)
-    return outcome

@@ -124,7 +124,7 @@ def conversation(app, connection, clock):
             on_reply(message.payload, message)
         return True
 
-    def ask(commands, destination, awaited, settle=0, replies=None, end=None):
+    def ask(commands, destination, awaited, settle=0, replies=None, end=None, hush=None):
         nonlocal gathered
         patience = Clock(min(clock.left(), end) if end else clock.left())
         tickets.clear()
@@ -140,7 +140,7 @@ def conversation(app, connection, clock):
                 timeout=patience.left(),
                 producer=producer,
             )
-        gather(read, gathered, patience, settle)
+        gather(read, gathered, patience, settle, hush)
         if gathered.complete():
             read(LINGER)
         return gathered.replies
@@ -174,12 +174,16 @@ class Gathered:
         return self.awaits and not self.missing
 
 
-def gather(read, gathered, clock, settle):
-    """Read replies until all awaited have come; without awaited nodes until it has been quiet for a while."""
+def gather(read, gathered, clock, settle, hush=None):
+    """Read replies until all awaited have come; without awaited nodes until it has been quiet for a while.
+
+    With hush it also ends when so many seconds went by without a reply of the awaited.
+    """
     quiet = time.monotonic()
+    patience = hush if gathered.awaits else settle
     while not gathered.complete():
         now = time.monotonic()
-        end = clock.deadline if gathered.awaits else min(clock.deadline, quiet + settle)
+        end = clock.deadline if patience is None else min(clock.deadline, quiet + patience)
         if now >= end:
             break
         if read(min(end - now, SLICE)):

@@ -1,0 +1,184 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Samples the control plane and the queues of a fleet, several times over one connection, within one time limit.
+
+Runs inside the application's Python. Private to the collection.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import failure, find_app
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_broker import (
+    KINDS,
+    bare_app,
+    exchanges_of,
+    transport_options,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect import (
+    conversation,
+    pids,
+    shares_mailboxes,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
+    Clock,
+    answer,
+    broker_urls,
+    check_backend,
+    first_broker,
+    kind_of,
+    layer_of,
+    sentence,
+    split_urls,
+)
+
+# The time that the broker's first answer, and any single one after it, may take.
+REACH = 5.0
+# The part of a sample's time that is kept for the queues.
+QUEUES = 0.25
+# Seconds for the result backend, and for the search for keys.
+BACKEND, SEARCH = 2.0, 0.5
+# What the replies are called that workers send to probes (kombu's pidbox).
+REPLY_KEYS = "*.reply.celery.pidbox"
+BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
+
+
+def main(arguments, tell):
+    """Tell broker, control and queues, which are lists of samples, and facts; or problem."""
+    clock = Clock(arguments["deadline"] - time.monotonic())
+    try:
+        app = find_app(arguments["app"]) if arguments["app"] else bare_app()
+        urls = split_urls(arguments["broker_url"]) or broker_urls(app.conf)
+        first = Clock(min(REACH, clock.left()))
+        app.conf.broker_transport_options = transport_options(app, urls, {}, first)
+        exchanges = exchanges_of(app) if arguments["app"] else {}
+    except BaseException as error:
+        return {"problem": failure(error)["error"]}
+    broker, connection = first_broker(app, urls, first.left(), keep=True)
+    told = {"control": [], "queues": [], "facts": {}}
+    tell(broker=broker, **told)
+    if not broker["reachable"]:
+        # A second look, so that a broker that is being restarted is not taken for one that is gone.
+        told["control"] += [seen(broker), again(app, urls, clock)]
+        return told
+    fleet = Fleet(app, connection, broker, exchanges, arguments)
+    lost = False
+    for number in range(arguments["samples"]):
+        begun = time.monotonic()
+        if lost:
+            told["control"].append(again(app, urls, clock))
+            continue
+        rest = arguments["samples"] - number
+        share = Clock((clock.left() - arguments["interval"] * (rest - 1)) / rest if rest > 1 else clock.left())
+        told["control"].append(fleet.control(share, number == 0))
+        told["queues"].append(fleet.look(share))
+        lost = not told["control"][-1]["broker"]["reachable"]
+        if number == 0 and not lost:
+            told["facts"] = fleet.facts(clock)
+        tell(**told)
+        if rest > 1:
+            time.sleep(max(begun + arguments["interval"] - time.monotonic(), 0))
+    return told
+
+
+def seen(broker):
+    """Return a sample in which no worker could be asked."""
+    return {"at": time.time(), "broker": broker, "replies": [], "pids": [], "asked": False, "methods": []}
+
+
+def again(app, urls, clock):
+    """Return a sample of the broker alone."""
+    return seen(first_broker(app, urls, max(min(REACH, clock.left()), 0.1))[0])
+
+
+class Fleet:
+    """The workers and the queues behind one connection."""
+
+    def __init__(self, app, connection, broker, exchanges, arguments):
+        self.app = app
+        self.connection = connection
+        self.broker = broker
+        self.arguments = arguments
+        self.names = sorted({*arguments["queues"], *exchanges})
+        self.queues = None
+        kind = kind_of(broker["transport"])
+        if kind in KINDS:
+            self.queues = KINDS[kind](connection, exchanges)
+        self.alarms = []
+        if kind == "amqp":
+            connection.connection.on_blocked = self.on_blocked
+            connection.connection.on_unblocked = self.alarms.clear
+
+    def on_blocked(self, *_reason):
+        """RabbitMQ no longer reads what this connection publishes."""
+        self.alarms[:] = ["memory or disk"]
+
+    def failed(self, error):
+        """Return what an error says about the broker."""
+        lost = isinstance(error, self.connection.connection_errors)
+        return dict(self.broker, **answer(not lost, layer_of(error), sentence(error)))
+
+    def control(self, share, is_first):
+        """Return one sample of the control plane."""
+        commands = self.arguments["commands"]
+        chosen = commands if is_first else [one for one in commands if one[0] not in self.arguments["once"]]
+        told = seen(dict(self.broker))
+        told.update(asked=True, methods=[method for method, _parameters in chosen])
+        patience = share.left() * (1 - QUEUES)
+        hush = min(self.arguments["hush"], patience)
+        try:
+            with conversation(self.app, self.connection, share) as ask:
+                awaited = self.arguments["awaited"]
+                ask(chosen, [], awaited, 1.0, told["replies"], end=patience, hush=hush)
+                told["pids"] = pids(ask, told["replies"], shares_mailboxes(self.app, self.connection))
+        except Exception as error:
+            told["broker"] = self.failed(error)
+        if self.alarms and not told["broker"]["error"]:
+            told["broker"]["error"] = BLOCKED
+        return told
+
+    def look(self, share):
+        """Return one sample of the queues."""
+        told = {"at": time.time(), "broker": dict(self.broker), "queues": {}, "clients": None}
+        if self.queues is None:
+            return told
+        try:
+            told.update(self.queues.info(self.names, Clock(max(share.left(), 1.0))))
+        except Exception as error:
+            told["broker"] = self.failed(error)
+        return told
+
+    def facts(self, clock):
+        """Return what else can be learned; each on its own, for none is worth a failure."""
+        told = {}
+        if self.alarms:
+            told["alarms"] = list(self.alarms)
+        if self.arguments["app"]:
+            backend = check_backend(self.app, self.broker, min(BACKEND, clock.left()))
+            told["result_backend"] = {key: backend[key] for key in ("reachable", "error")}
+        if self.queues is not None and self.queues.kind == "redis":
+            try:
+                told.update(self.redis_facts(clock))
+            except Exception as error:
+                told["problem"] = sentence(error)
+        return told
+
+    def redis_facts(self, clock):
+        """Return what Redis tells of itself, and how many replies nobody reads."""
+        info = self.queues.client.info()
+        told = {
+            "eviction_policy": info.get("maxmemory_policy"),
+            "uptime": info.get("uptime_in_seconds"),
+            "visibility_timeout": self.connection.default_channel.visibility_timeout,
+        }
+        end = time.monotonic() + min(SEARCH, clock.left())
+        count, cursor = 0, None
+        while cursor != 0 and time.monotonic() < end:
+            cursor, keys = self.queues.client.scan(cursor or 0, match=REPLY_KEYS, count=1000)
+            count += len(keys)
+        # Of a search that the time ended, a small number says nothing.
+        told["orphan_reply_keys"] = count
+        return told
