@@ -157,20 +157,20 @@ class AmqpStore:
     def take(self, names):
         """Return the queues as segments; what arrives from now on stays."""
         counts, _warnings = self.waiting(names)
-        return [Segment(raw_channel(self.connection), name, counts[name]) for name in names if counts[name]]
+        channel = raw_channel(self.connection)
+        return [Segment(channel, name, counts[name]) for name in names if counts[name]]
 
     def put_back(self, segments):
         """Give everything back to RabbitMQ, which does not keep the order of a quorum queue."""
-        for segment in segments:
+        for segment in segments[:1]:
             segment.channel.close()
 
     def delete(self, segments):
-        """Acknowledge what is written down."""
-        for segment in segments:
-            if segment.seal.messages:
-                segment.channel.basic_ack(segment.last_tag, multiple=True)
-                # Answered after the acknowledgement was carried out.
-                segment.channel.queue_declare(segment.queue, passive=True)
+        """Acknowledge what is written down: all queues are got from on one channel, so one frame does it."""
+        last = segments[-1]
+        last.channel.basic_ack(last.last_tag, multiple=True)
+        # Answered after the acknowledgement was carried out.
+        last.channel.queue_declare(last.queue, passive=True)
 
     def finish(self, dump):
         """Delete what an interrupted purge had written down completely; return what to warn of."""

@@ -182,6 +182,8 @@ def traffic(url, seconds):
     """Send and take numbered tasks at once, for some seconds."""
     app, end = application(url), time.monotonic() + float(seconds)
     sent, taken = [], []
+    # One is taken for two that are sent, so that some wait.
+    turns = threading.Semaphore(0)
 
     def send():
         with app.connection_for_write() as connection:
@@ -189,11 +191,16 @@ def traffic(url, seconds):
             while time.monotonic() < end:
                 app.send_task("shop.add", args=[len(sent)], queue="celery", priority=len(sent) % 10, producer=producer)
                 sent.append(len(sent))
+                if len(sent) % 2:
+                    turns.release()
 
     def take():
         with app.connection_for_read() as connection:
             queue = connection.SimpleQueue(QUEUES[0])
+            queue.consumer.qos(prefetch_count=1)
             while time.monotonic() < end:
+                if not turns.acquire(timeout=0.2):
+                    continue
                 try:
                     message = queue.get(timeout=0.2)
                 except queue.Empty:
