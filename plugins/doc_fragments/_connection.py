@@ -47,7 +47,8 @@ options:
   user:
     description:
       - The user that the process runs as. Needs root, unless it is the user that the task runs as already.
-      - The default is the user that the task runs as. An application is code, so set this when the task runs as root.
+      - The default is the user that the task runs as. An application is code, so for root it is the owner of the
+        directory of O(celery_python), which in a virtual environment of the application is its user.
     type: str
   group:
     description:

@@ -100,7 +100,7 @@ def run(
         return Outcome(result, error, mask(message, secrets), mask(tail, secrets), time.monotonic() - started)
 
     try:
-        become, account = _account(user, group)
+        become, account = _account(user, group, python)
     except KeyError as unknown:
         return outcome(error="user_unknown", message=unknown.args[0])
     except PermissionError as refused:
@@ -171,12 +171,23 @@ def _source(module):
     return source.decode("utf-8") if isinstance(source, bytes) else source
 
 
-def _account(user, group):
+def _owner(python):
+    """Return the uid to work as where none is named: root works as the owner of the environment, never as itself."""
+    if os.geteuid() != 0:
+        return os.geteuid()
+    try:
+        return os.stat(os.path.dirname(python)).st_uid
+    except OSError:
+        return 0
+
+
+def _account(user, group, python):
     """Return what the child has to do to become the user, or None, and the account."""
     try:
-        account = pwd.getpwnam(user) if user else pwd.getpwuid(os.geteuid())
-    except KeyError:
-        raise KeyError("there is no user {0!r} on this host; create it, or correct user".format(user)) from None
+        account = pwd.getpwnam(user) if user else pwd.getpwuid(_owner(python))
+    except KeyError as unknown:
+        who = user or unknown.args[0]
+        raise KeyError("there is no user {0!r} on this host; create it, or correct user".format(who)) from None
     try:
         gid = grp.getgrnam(group).gr_gid if group else account.pw_gid
     except KeyError:
