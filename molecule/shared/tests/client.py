@@ -24,6 +24,11 @@ def follow(app, task, args=(), queue=None, timeout=60):
     return sent.get(timeout=timeout)
 
 
+def send(app, task, args=(), queue=None):
+    """Do not wait for the result."""
+    return app.send_task(task, args=args, queue=queue).id
+
+
 def inspect(app, method, nodes=None):
     """Ask these nodes, and wait for no others; or ask all, and wait as long as anybody may need."""
     found = (
@@ -36,5 +41,5 @@ def inspect(app, method, nodes=None):
 
 request = json.loads(sys.argv[1])
 found = find_app(request.pop("app"))
-verbs = {"call": call, "follow": follow, "inspect": inspect}
+verbs = {"call": call, "follow": follow, "send": send, "inspect": inspect}
 print(json.dumps(verbs[request.pop("do")](found, **request)))

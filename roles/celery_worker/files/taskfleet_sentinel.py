@@ -933,8 +933,9 @@ def trace_on_abort():
 class Beat(Reporter):
     """The sentinel of beat: it notes each tick and each send of whatever scheduler is configured."""
 
-    def __init__(self, scheduler, path, notify):
+    def __init__(self, app, scheduler, path, notify):
         super().__init__(path, notify)
+        self.app = app
         self.scheduler = scheduler
         self.began_at = None  # monotonic; a tick is under way
         self.next_at = None  # monotonic; when the next one is due
@@ -944,10 +945,11 @@ class Beat(Reporter):
         self.asked_at = 0.0
         self.reachable = None
 
+    def on_set_up(self):
+        self.ready_at = time.time()
+
     def on_tick(self):
         self.began_at = time.monotonic()
-        if self.ready_at is None:
-            self.ready_at = time.time()
 
     def on_ticked(self, interval):
         now = time.monotonic()
@@ -991,9 +993,7 @@ class Beat(Reporter):
 
     def ask_broker(self):
         """Does something listen where the broker should? A beat that cannot send is not mended by a restart."""
-        from celery import current_app
-
-        connection = current_app.connection_for_write()
+        connection = self.app.connection_for_write()
         host, port = connection.hostname, connection.port or connection.transport.default_port
         if "://" in (host or ""):
             return None
@@ -1025,18 +1025,25 @@ def beat_scheduler(path):
         except Exception as error:
             complain("beat cannot be watched", error)
 
+    def watch(arguments, options):
+        try:
+            app = options["app"] if "app" in options else arguments[0]
+            trace_on_abort()
+            sentinel.append(Beat(app, path, os.environ.get("TASKFLEET_HEARTBEAT", ""), notify))
+            sentinel[0].begin()
+        except Exception as error:
+            complain("beat cannot be watched", error)
+            notify("READY=1", "WATCHDOG_USEC=0", "STATUS=the sentinel stands aside")
+
     class BeatScheduler(base):
         def __init__(self, *arguments, **options):
             # The banner makes a lazy one, too.
             self._watched = not options.get("lazy")
             if self._watched and not sentinel:
-                sentinel.append(Beat(path, os.environ.get("TASKFLEET_HEARTBEAT", ""), notify))
-                try:
-                    trace_on_abort()
-                except Exception as error:
-                    complain("no traceback on abort", error)
-                sentinel[0].begin()
+                watch(arguments, options)
             super().__init__(*arguments, **options)
+            if self._watched:
+                noted("on_set_up")
 
         def tick(self, *arguments, **options):
             if not self._watched:

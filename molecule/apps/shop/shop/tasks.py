@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 
@@ -41,6 +42,12 @@ def sleep_for(seconds, entry=""):
         with open(ledger, "a", encoding="utf-8") as file:
             file.write(f"{entry}\n")
     return seconds
+
+
+@app.task
+def hog(seconds):
+    """Block the whole thread, with every greenlet in it."""
+    ctypes.CDLL(None).sleep(int(seconds))
 
 
 @app.task(bind=True)

@@ -142,30 +142,24 @@ class Manager:
         return sum(1 for when, text in self.said if when >= since and text.startswith(line))
 
 
-class Worker:
-    """A real worker with the sentinel."""
+class Process:
+    """A process with the sentinel."""
 
-    def __init__(
-        self, directory, python, broker, pool="prefork", results="", loads=("taskfleet_sentinel",), **environment
-    ):
+    def __init__(self, directory, python, name, words, environment):
         self.python = python
-        self.heartbeat = directory / "w1.json"
-        self.log = directory / "worker.log"
+        self.heartbeat = directory / f"{name}.json"
+        self.log = directory / f"{name}.log"
         self.environment = {
             "PATH": os.environ["PATH"],
-            "BROKER": broker,
-            "RESULTS": results,
             "PYTHONPATH": f"{FILES}:{SENTINEL}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "TASKFLEET_HEARTBEAT": str(self.heartbeat),
             **environment,
         }
-        words = ["-m", "celery", "-A", "watched", "worker", f"--hostname={NODE}", "--queues=default,reports"]
-        words += [f"--pool={pool}", "--concurrency=2", "--without-gossip", "--without-mingle", "--time-limit=40"]
-        words += [f"--include={','.join(loads)}", "--loglevel=INFO"]
         with self.log.open("wb") as log:
+            argv = [python, "-m", "celery", "-A", "watched", *words]
             self.process = subprocess.Popen(
-                [python, *words], env=self.environment, stdout=log, stderr=log, cwd=directory, start_new_session=True
+                argv, env=self.environment, stdout=log, stderr=log, cwd=directory, start_new_session=True
             )
 
     @property
@@ -184,6 +178,38 @@ class Worker:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.file}\n{self.log.read_text()[-3000:]}") from error
 
+    def end(self, number=signal.SIGTERM, timeout=30):
+        """Send the signal and wait for the end; return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout)
+
+    def clean_up(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+class Beat(Process):
+    """A real beat with the sentinel."""
+
+    def __init__(self, directory, python, broker, **environment):
+        words = ["beat", "--scheduler=taskfleet_sentinel:BeatScheduler", "--pidfile=", "--loglevel=INFO"]
+        words += [f"--schedule={directory / 'schedule'}"]
+        super().__init__(directory, python, "beat", words, {"BROKER": broker, **environment})
+
+
+class Worker(Process):
+    """A real worker with the sentinel."""
+
+    def __init__(
+        self, directory, python, broker, pool="prefork", results="", loads=("taskfleet_sentinel",), **environment
+    ):
+        words = ["worker", f"--hostname={NODE}", "--queues=default,reports"]
+        words += [f"--pool={pool}", "--concurrency=2", "--without-gossip", "--without-mingle", "--time-limit=40"]
+        words += [f"--include={','.join(loads)}", "--loglevel=INFO"]
+        super().__init__(directory, python, "w1", words, {"BROKER": broker, "RESULTS": results, **environment})
+
     def run(self, source, timeout=60):
         """Run Python with the application at hand; return what it printed."""
         argv = [self.python, "-c", f"from watched import *\n{source}"]
@@ -200,17 +226,6 @@ class Worker:
     def children(self):
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
         return [int(pid) for pid in Path(path).read_text().split()]
-
-    def end(self, number=signal.SIGTERM, timeout=30):
-        """Send the signal and wait for the end; return the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(timeout)
-
-    def clean_up(self):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
 
 
 def pythons():

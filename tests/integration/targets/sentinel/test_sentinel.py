@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from harness import NODE, Manager, Proxy, Redis, Worker, pythons, wait_for
+from harness import NODE, Beat, Manager, Proxy, Redis, Worker, pythons, wait_for
 
 POOLS = ["prefork", "solo", "threads", "gevent", "eventlet"]
 PYTHONS = pythons()
@@ -285,3 +285,52 @@ def test_leaves_nothing_on_the_broker(start, redis):
     first = worker.file["broker"]["last_proof"]
     wait_for(lambda: worker.file["broker"]["last_proof"] > first + 9, 30, "two further ones came back")
     assert redis.ask("DBSIZE") == before
+
+
+@pytest.fixture
+def beat(tmp_path, redis):
+    beats = []
+
+    def started(release=NEWEST, **environment):
+        beats.append(Beat(tmp_path, PYTHONS[release], redis.url(), **environment))
+        return beats[-1]
+
+    yield started
+    for one in beats:
+        one.clean_up()
+
+
+@pytest.mark.parametrize("release", PYTHONS)
+def test_beat_ticks_and_sends(beat, redis, release, tmp_path):
+    manager = Manager(tmp_path)
+    one = beat(release, NOTIFY_SOCKET=manager.path)
+    one.wait_for(20, "ready", state="ready", kind="beat")
+    wait_for(lambda: one.file["sent_total"] >= 3, 15, "it sends")
+    assert one.file["last_task"] == "watched.add"
+    assert manager.heard("READY=1") == 1
+    assert redis.ask("LLEN", "default") in {f":{count}" for count in range(3, 20)}
+    redis.stop()
+    time.sleep(3)
+    assert one.file["problem"] == ""
+    assert one.end() == 0
+
+
+def test_beat_that_waits_for_an_hour_is_well(beat, tmp_path):
+    manager = Manager(tmp_path)
+    one = beat(NOTIFY_SOCKET=manager.path, EVERY="3600")
+    one.wait_for(20, "ready", state="ready")
+    wait_for(lambda: one.file["next_tick_in"] is not None, 10, "it has ticked")
+    begun = time.monotonic()
+    wait_for(lambda: manager.heard("WATCHDOG=1", begun + 35), 45, "it is vouched for beyond the time of a stall")
+    assert one.file["problem"] == ""
+    assert one.file["next_tick_in"] > 100
+
+
+def test_beat_that_hangs_in_a_tick_is_seen(beat, tmp_path):
+    manager = Manager(tmp_path)
+    one = beat(NOTIFY_SOCKET=manager.path, TASKFLEET_BEAT_SCHEDULER="watched:Hanging")
+    one.wait_for(20, "ready", state="ready")
+    one.wait_for(45, "the tick is seen to hang", problem="loop_stalled")
+    late = time.monotonic()
+    time.sleep(3)
+    assert manager.heard("WATCHDOG=1", late + 1) == 0

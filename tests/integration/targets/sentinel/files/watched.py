@@ -7,6 +7,7 @@ import os
 import time
 
 from celery import Celery
+from celery.beat import PersistentScheduler
 from celery.worker.control import Panel
 
 app = Celery("watched", broker=os.environ["BROKER"], backend=os.environ.get("RESULTS"))
@@ -15,6 +16,7 @@ app.conf.update(
     task_default_queue="default",
     broker_transport_options={"socket_timeout": 29},
     worker_prefetch_multiplier=1,
+    beat_schedule={"add": {"task": "watched.add", "schedule": float(os.environ.get("EVERY", "1")), "args": (1, 1)}},
 )
 
 
@@ -39,3 +41,15 @@ def block(state, seconds=0):
 def deafen(state):
     """Never ask the broker for a task again."""
     state.consumer.task_consumer.channel.qos.can_consume = lambda: False
+
+
+class Hanging(PersistentScheduler):
+    """Its third tick never ends."""
+
+    ticks = 0
+
+    def tick(self, *arguments, **options):
+        self.ticks += 1
+        if self.ticks == 3:
+            time.sleep(3600)
+        return super().tick(*arguments, **options)

@@ -1,0 +1,137 @@
+"""What the service manager and the probes make of what the sentinel says."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+from helpers import Service, wait_for
+
+
+def heartbeat(service):
+    kind = f"worker-{service.instance}" if service.instance else "beat"
+    return json.loads(service.host.check(f"cat {service.host.facts['run_dir']}/{kind}.heartbeat.json"))
+
+
+def probe(service, *options):
+    kind = "worker" if service.instance else service.log_name
+    path = f"{service.host.facts['bin_dir']}/{service.app}-{kind}-probe"
+    return service.host.on.run(" ".join([path, *options, service.instance]).strip())
+
+
+def signal(service, name):
+    service.host.check(f"kill -{name} {service.pid}")
+
+
+def redis(host, action):
+    host.check(f"systemctl {action} redis-server")
+
+
+def is_well(service):
+    return service.is_running and probe(service).rc == 0
+
+
+def new_process_is_well(service, old, seconds):
+    wait_for(lambda: service.pid not in (0, old), seconds, f"{service.name} is started again")
+    wait_for(lambda: is_well(service), 60, f"{service.name} is well again")
+    assert not service.host.on.file(f"/proc/{old}").exists
+
+
+def test_unit_waits_for_readiness(worker):
+    if worker.systemd:
+        shown = worker.host.check(f"systemctl show --property=Type,StatusText,WatchdogUSec {worker.name}.service")
+        assert "Type=notify" in shown
+        assert "WatchdogUSec=8s" in shown
+        assert f"queues {','.join(sorted(worker.queues))}" in shown
+
+
+def test_probe_answers_in_json(worker):
+    wait_for(lambda: is_well(worker), 60, f"{worker.name} is well")
+    told = json.loads(probe(worker, "--json").stdout)
+    assert (told["healthy"], told["exit"], told["node"]) == (True, 0, worker.node)
+
+
+def test_blocked_process_is_aborted_with_a_traceback(worker):
+    wait_for(lambda: is_well(worker), 60, f"{worker.name} is well")
+    old, begun = worker.pid, time.monotonic()
+    signal(worker, "STOP")
+    new_process_is_well(worker, old, 45)
+    assert time.monotonic() - begun < 90
+    log = worker.log(400)
+    assert "Fatal Python error: Aborted" in log
+    assert 'File "' in log
+
+
+def test_blocked_greenlets_are_aborted(worker_host):
+    """The process runs, its loop does not: no signal stopped it."""
+    worker = Service(worker_host, "worker", "gevent")
+    wait_for(lambda: is_well(worker), 60, f"{worker.name} is well")
+    old = worker.pid
+    worker_host.client(do="send", task="shop.tasks.hog", args=[60], queue="gevent")
+    wait_for(lambda: heartbeat(worker)["problem"] == "loop_stalled" or worker.pid != old, 30, "the loop is blocked")
+    new_process_is_well(worker, old, 45)
+
+
+def test_solo_task_explains_a_loop_that_does_not_turn(worker_host):
+    worker = Service(worker_host, "worker", "solo")
+    wait_for(lambda: is_well(worker), 60, f"{worker.name} is well")
+    old, answer = worker.pid, []
+    client = threading.Thread(
+        target=lambda: answer.append(worker_host.call("sleep_for", 20, queue="reports", timeout=90))
+    )
+    client.start()
+    wait_for(lambda: heartbeat(worker)["loop_age"] > 12, 40, "the task blocks the loop beyond the watchdog's time")
+    told = probe(worker)
+    assert (told.rc, "runs shop.tasks.sleep_for" in told.stdout) == (0, True)
+    client.join(timeout=60)
+    assert answer == [20]
+    assert worker.pid == old
+
+
+def test_broker_outage_restarts_nobody(worker_host):
+    services = [*worker_host.workers, Service(worker_host, "beat")]
+    for service in services:
+        wait_for(lambda service=service: is_well(service), 60, f"{service.name} is well")
+    before = [service.pid for service in services]
+    redis(worker_host, "stop")
+    try:
+        for worker in worker_host.workers:
+            wait_for(lambda worker=worker: probe(worker).rc == 3, 30, f"the probe of {worker.name} cannot tell")
+        flower = Service(worker_host, "flower")
+        wait_for(lambda: probe(flower).rc == 1, 30, "Flower's probe misses the broker")
+        end = time.monotonic() + 45
+        while time.monotonic() < end:
+            assert [service.pid for service in services] == before
+            assert all(heartbeat(worker)["problem"] == "" for worker in worker_host.workers)
+            time.sleep(3)
+    finally:
+        redis(worker_host, "start")
+    for service in services:
+        wait_for(lambda service=service: is_well(service), 60, f"{service.name} is well again")
+    assert [service.pid for service in services] == before
+    assert worker_host.call("add", 2, 40) == 42
+
+
+def test_beat_ticks_and_sends(beat_host):
+    beat = Service(beat_host, "beat")
+    first = heartbeat(beat)
+    wait_for(lambda: heartbeat(beat)["sent_total"] >= first["sent_total"] + 2, 20, "beat sends")
+    assert heartbeat(beat)["ticks_total"] > first["ticks_total"]
+
+
+def test_stopped_beat_is_aborted(beat_host):
+    beat = Service(beat_host, "beat")
+    if not beat.systemd:
+        return
+    wait_for(lambda: is_well(beat), 60, "beat is well")
+    old = beat.pid
+    signal(beat, "STOP")
+    wait_for(lambda: beat.pid not in (0, old), 60, "beat is started again")
+    wait_for(lambda: is_well(beat), 60, "beat is well again")
+    assert "Fatal Python error: Aborted" in beat.log(300)
+
+
+def test_flower_probe(flower_host):
+    flower = Service(flower_host, "flower")
+    wait_for(lambda: probe(flower).rc == 0, 60, "Flower is well")

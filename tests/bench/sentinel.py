@@ -1,0 +1,317 @@
+"""The sentinel against `celery inspect ping -d`, and a worker with it against one without.
+
+Makes an environment of its own below .cache/, and a Redis on a free port of loopback; a Django application
+stands for one of ordinary size. Prints ratios of things measured in the same run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jinja2
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".cache/venv-bench-sentinel"
+PACKAGES = ["celery[redis]==5.7.0", "django", "gevent", "setuptools<81"]
+TASKS = 20_000
+REPEATS = 3
+FLEET = 20
+WATCH = 120
+INTERVAL = 30
+PROBES = 1000
+PINGS = 10
+
+APPLICATION = """
+import os
+import django
+from django.conf import settings
+settings.configure(
+    SECRET_KEY="bench",
+    INSTALLED_APPS=["django.contrib." + name for name in
+        ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles", "humanize", "sites")],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+)
+django.setup()
+from django.contrib import admin
+admin.autodiscover()
+from celery import Celery
+app = Celery("bench", broker=os.environ["BROKER"])
+app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
+@app.task
+def nothing():
+    pass
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Broker:
+    """A Redis of the benchmark's own."""
+
+    def __init__(self, directory):
+        self.port = free_port()
+        argv = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory)]
+        self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+        wait_until(lambda: self.ask("PING") == "+PONG", 10)
+
+    def ask(self, command):
+        """The first line of the answer."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+            connection.sendall(f"{command}\r\n".encode())
+            return connection.makefile().readline().strip()
+        return ""
+
+    def count(self, command):
+        return int(self.ask(command)[1:])
+
+
+def wait_until(predicate, seconds, step=0.05):
+    """Wait for it, or end the benchmark."""
+    end = time.monotonic() + seconds
+    while not predicate():
+        if time.monotonic() > end:
+            raise SystemExit(f"not within {seconds} s: {predicate}")
+        time.sleep(step)
+
+
+def make_venv():
+    """Celery, Django and gevent, once."""
+    if not (VENV / "made").exists():
+        shutil.rmtree(VENV, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+        subprocess.run([VENV / "bin/pip", "install", "--quiet", *PACKAGES], check=True)
+        (VENV / "made").touch()
+
+
+def probe_text(directory):
+    """The probe as the role renders it, for instances whose heartbeats are in the directory."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    environment.filters.update(comment=lambda text: f"# {text}", quote=lambda text: shlex.quote(str(text)))
+    source = (ROOT / "roles/celery_worker/templates/worker-probe.sh.j2").read_text()
+    return environment.from_string(source).render(
+        ansible_managed="bench",
+        __celery_worker_probe="probe",
+        __celery_worker_health_dir=str(directory),
+        __celery_worker_heartbeat=f"{directory}/%s.json",
+        __celery_worker_probe_method="sentinel",
+        __celery_app_run="/bin/false",
+        celery_app_name="bench",
+        celery_app_module="bench",
+        celery_app_user="root",
+        celery_app_config_dir=str(directory),
+        celery_app_scope="user",
+        inventory_hostname="bench",
+        celery_worker_healthcheck={"timeout": 30, "retries": 5, "start_period": 30},
+    )
+
+
+class Bench:
+    """One directory, one broker, and what runs on them."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.broker = Broker(directory)
+        (self.directory / "bench.py").write_text(APPLICATION)
+        self.probe = self.directory / "probe"
+        self.probe.write_text(probe_text(self.directory))
+        self.probe.chmod(0o755)
+        self.environment = {
+            **os.environ,
+            "BROKER": f"redis://127.0.0.1:{self.broker.port}/0",
+            "PYTHONPATH": f"{self.directory}:{ROOT / 'roles/celery_worker/files'}",
+            "C_FORCE_ROOT": "1",
+        }
+        self.workers = []
+
+    def worker(self, name, watched, *options, queue="celery"):
+        """Start a worker and return its process; it is ready when that returns."""
+        heartbeat = self.directory / f"{name}.json"
+        log = self.directory / f"{name}.log"
+        argv = [VENV / "bin/celery", "-A", "bench", "worker", "-n", f"{name}@bench", "-Q", queue, "--without-gossip"]
+        argv += ["--without-mingle", "-l", "INFO", *options, *(["-I", "taskfleet_sentinel"] if watched else [])]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                argv,
+                env={**self.environment, "TASKFLEET_HEARTBEAT": str(heartbeat)},
+                cwd=self.directory,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self.workers.append(process)
+        wait_until(lambda: b" ready." in log.read_bytes(), 120)
+        if watched:
+            wait_until(lambda: '"state": "ready"' in heartbeat.read_text(), 10)
+        return process
+
+    def end(self):
+        """Stop all workers."""
+        for process in self.workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.workers = []
+
+    def ping_command(self, name):
+        return [VENV / "bin/celery", "-A", "bench", "inspect", "ping", "-d", f"{name}@bench", "--timeout", "10"]
+
+    def cpu_of(self, argv, times):
+        """Mean seconds of CPU of a command."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for _run in range(times):
+            subprocess.run(argv, env=self.environment, cwd=self.directory, stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / times
+
+    def fill(self):
+        """Queue the tasks."""
+        source = f"import bench\nwith bench.app.producer_or_acquire() as p:\n [bench.nothing.apply_async(producer=p) for _ in range({TASKS})]"
+        subprocess.run([VENV / "bin/python", "-c", source], env=self.environment, cwd=self.directory, check=True)
+
+    def seconds_for_the_tasks(self, watched, *options):
+        """Seconds from the first task taken to the last one done."""
+        self.fill()
+        begun = []
+
+        def first():
+            begun[:] = [time.monotonic()] if self.broker.count("LLEN celery") < TASKS else []
+            return begun
+
+        argv_options = [*options, "--prefetch-multiplier=4"]
+        process = None
+        try:
+            process = self.worker("rate", watched, *argv_options)
+            wait_until(first, 60, 0.001)
+            wait_until(lambda: self.broker.count("LLEN celery") + self.broker.count("HLEN unacked") == 0, 300, 0.01)
+            return time.monotonic() - begun[0]
+        finally:
+            if process:
+                self.end()
+
+
+def cpu_time(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid):
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def line(what, one, other, ratio, goal):
+    print(f"{what:<52} {one:>12} {other:>12}   {ratio:<16} {goal}", flush=True)
+
+
+def probes(bench):
+    bench.worker("w", True, "-c", "2")
+    ours = bench.cpu_of([bench.probe, "w"], 200)
+    theirs = bench.cpu_of(bench.ping_command("w"), PINGS)
+    line("CPU of one probe, ms", f"{ours * 1e3:.2f}", f"{theirs * 1e3:.0f}", f"1 : {theirs / ours:.0f}", "goal 1 : 150")
+    before = bench.broker.count("DBSIZE")
+    bench.cpu_of([bench.probe, "w"], PROBES)
+    left = bench.broker.count("DBSIZE") - before
+    line(f"keys left on the broker by {PROBES} probes", str(left), "", "", "goal 0")
+    bench.end()
+
+
+def memory(bench):
+    sizes = {}
+    for watched in (True, False):
+        process = bench.worker("m", watched, "-c", "2")
+        begun = time.monotonic()
+        wait_until(lambda begun=begun: time.monotonic() - begun > 20, 30)
+        sizes[watched] = resident(process.pid)
+        bench.end()
+    added = sizes[True] - sizes[False]
+    line(
+        "resident MiB of an idle worker, with and without",
+        f"{sizes[True]:.1f}",
+        f"{sizes[False]:.1f}",
+        f"+{added:.1f} MiB",
+        "goal +2 MiB",
+    )
+
+
+def throughput(bench):
+    for pool in (["-c", "2"], ["-P", "gevent", "-c", "50"]):
+        best = {True: [], False: []}
+        for _repeat in range(REPEATS):
+            for watched in (False, True):
+                best[watched].append(bench.seconds_for_the_tasks(watched, *pool))
+        rates = {watched: TASKS / min(seconds) for watched, seconds in best.items()}
+        loss = 100 * (1 - rates[True] / rates[False])
+        name = "gevent" if "gevent" in pool else "prefork"
+        line(
+            f"tasks/s, {name}, {TASKS} tasks, best of {REPEATS}",
+            f"{rates[True]:.0f}",
+            f"{rates[False]:.0f}",
+            f"{loss:+.1f} % lost",
+            "goal 1 %",
+        )
+
+
+def fleet(bench):
+    """All that watching costs: the probes, and in the workers themselves."""
+    spent = {}
+    for watched in (True, False):
+        processes = [bench.worker(f"f{number}", watched, "-P", "solo", queue=f"q{number}") for number in range(FLEET)]
+        begun, cpu = time.monotonic(), sum(cpu_time(process.pid) for process in processes)
+        probing = 0.0
+        for probe_round in range(WATCH // INTERVAL):
+            for number in range(FLEET):
+                name = f"f{number}"
+                probing += bench.cpu_of([bench.probe, name] if watched else bench.ping_command(name), 1)
+            due = begun + (probe_round + 1) * INTERVAL
+            wait_until(lambda due=due: time.monotonic() > due, INTERVAL + 1)
+        seconds = time.monotonic() - begun
+        own = sum(cpu_time(process.pid) for process in processes) - cpu
+        spent[watched] = (probing / seconds, own / seconds)
+        bench.end()
+    for index, what in ((0, "of the probes"), (1, "of the workers, idle")):
+        ours, theirs = spent[True][index] * 100, spent[False][index] * 100
+        line(f"% of a CPU {what}, {FLEET} workers", f"{ours:.2f}", f"{theirs:.2f}", f"1 : {theirs / ours:.1f}", "")
+    ours, theirs = sum(spent[True]) * 100, sum(spent[False]) * 100
+    line(
+        f"% of a CPU in all, {FLEET} workers for {WATCH} s",
+        f"{ours:.2f}",
+        f"{theirs:.2f}",
+        f"1 : {theirs / ours:.1f}",
+        "",
+    )
+
+
+PARTS = {"probes": probes, "memory": memory, "throughput": throughput, "fleet": fleet}
+
+
+def main():
+    """Print a line for each comparison; arguments name the parts."""
+    make_venv()
+    line("", "sentinel", "without", "", "")
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(directory)
+        try:
+            for name in sys.argv[1:] or PARTS:
+                PARTS[name](bench)
+        finally:
+            bench.end()
+            bench.broker.process.kill()
+            bench.broker.process.wait()
+
+
+if __name__ == "__main__":
+    main()
