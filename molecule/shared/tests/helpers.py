@@ -239,13 +239,22 @@ def failures(run):
     return "\n".join(line[:2000] for line in lines if line.startswith(("fatal:", "failed:", "[ERROR]")))
 
 
-def deploy(*arguments):
-    """Run the deploy playbook on the scenario's inventories; return the finished process."""
+def ansible(program, *arguments):
+    """Run one of Ansible's programs on the scenario's inventories; return the finished process."""
     inventories = [f"--inventory={source}" for source in os.environ["TASKFLEET_INVENTORIES"].split(":")]
-    argv = [
-        str(Path(sys.executable).with_name("ansible-playbook")),
-        *inventories,
-        *arguments,
-        "taskfleet.celery.deploy",
-    ]
+    argv = [str(Path(sys.executable).with_name(program)), *inventories, *arguments]
     return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
+
+
+def deploy(*arguments):
+    """Run the deploy playbook; return the finished process."""
+    return ansible("ansible-playbook", *arguments, "taskfleet.celery.deploy")
+
+
+def module(host, name, /, **arguments):
+    """Run a module of the collection on a host as root; return its result."""
+    done = ansible(
+        "ansible", host.name, "--one-line", f"--module-name=taskfleet.celery.{name}", f"--args={json.dumps(arguments)}"
+    )
+    assert " | SUCCESS => " in done.stdout, done.stdout + done.stderr
+    return json.loads(done.stdout.partition(" => ")[2])

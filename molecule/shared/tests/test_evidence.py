@@ -1,0 +1,135 @@
+"""What the modules that look tell of a deployed fleet is what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+
+import pytest
+from helpers import HOSTS, ansible, module, wait_for
+
+
+def evidence(host, **more):
+    facts = host.facts
+    return module(
+        host,
+        "celery_host_info",
+        name=host.app,
+        app=facts["module"],
+        instances=[worker.instance for worker in host.workers],
+        manager=host.manager,
+        config_dir=facts["config_dir"],
+        log_dir=facts["log_dir"],
+        directories=[facts["log_dir"], facts["state_dir"]],
+        **more,
+    )
+
+
+def entry_of(told, service):
+    return told["instances"][service.instance] if service.instance else told[service.log_name]
+
+
+def test_host_info_knows_every_service(machine):
+    pids = {service.name: service.pid for service in machine.services}
+    told = evidence(machine, sample=2)
+    assert (told["missing"], told["strays"]) == ({}, [])
+    for service in machine.services:
+        entry = entry_of(told, service)
+        assert entry["service"]["name"] == service.name
+        assert (entry["service"]["state"], entry["service"]["main_pid"]) == ("active", pids[service.name])
+        assert entry["service"]["since_seconds"] >= 0
+        assert isinstance(entry["service"]["restarts"], int) is (machine.manager == "systemd")
+        [main] = [process for process in entry["processes"] if process["role"] == "main"]
+        assert main["pid"] == pids[service.name]
+        assert main["rss_bytes"] > 10_000_000
+        assert main["switches"] is not None
+        assert entry["memory"] or entry["missing"]["memory"]
+        connected = [one for one in entry["sockets"] if one["to"] == "broker" and one["state"] == "ESTABLISHED"]
+        assert connected, entry["sockets"]
+        assert entry["log"]["lines"]
+        assert set(entry["missing"]) <= {"heartbeat", "memory"}
+
+
+def test_host_info_knows_the_pool(worker):
+    stats = worker.host.inspect("stats", worker.node)[worker.node]
+    processes = evidence(worker.host)["instances"][worker.instance]["processes"]
+    children = {process["pid"] for process in processes if process["role"] == "child"}
+    if "prefork" in stats["pool"]["implementation"]:
+        assert children == set(stats["pool"]["processes"])
+    else:
+        assert children == set()
+
+
+def test_host_info_compares_the_clock(machine):
+    clock = evidence(machine)["clock"]
+    assert abs(clock["offset"]) <= clock["uncertainty"] + 0.01
+
+
+def test_host_info_has_no_secret(machine):
+    text = json.dumps(evidence(machine))
+    assert [name for name, secret in machine.secrets.items() if secret in text] == []
+
+
+def test_host_info_knows_the_disks(machine):
+    disks = evidence(machine)["disks"]
+    free = int(machine.check(f"stat --file-system --format=%a {machine.facts['log_dir']}"))
+    block = int(machine.check(f"stat --file-system --format=%S {machine.facts['log_dir']}"))
+    assert disks[0]["free_bytes"] == pytest.approx(free * block, rel=0.05)
+
+
+def test_host_info_of_a_stopped_worker(worker_host):
+    worker = worker_host.workers[-1]
+    worker.stop()
+    try:
+        entry = evidence(worker_host)["instances"][worker.instance]
+    finally:
+        worker.start()
+    assert entry["service"]["state"] == "inactive"
+    assert entry["processes"] == []
+    assert (entry["sockets"], entry["missing"]["sockets"]) == (None, "no process runs")
+    wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), 60, f"{worker.node} answers again")
+
+
+def test_beat_info(beat_host):
+    facts = beat_host.facts
+    told = module(
+        beat_host,
+        "celery_beat_info",
+        celery_python=f"/opt/{beat_host.app}/venv/bin/python",
+        app=facts["module"],
+        chdir=f"/opt/{beat_host.app}/src",
+        environment_file=f"{facts['config_dir']}/celery.env",
+        user=facts["user"],
+        schedule_file=f"{facts['state_dir']}/celerybeat-schedule",
+        **({"scheduler": "redbeat.RedBeatScheduler"} if facts["scheduler"] == "redbeat" else {}),
+    )
+    assert told["probe"] == {"ok": True, "error": ""}
+    assert told["count"] == 1
+    beat = next(service for service in beat_host.services if service.log_name == "beat")
+    assert [process["pid"] for process in told["beats"]] == [beat.pid]
+    assert told["schedule"]["readable"] is True, told["schedule"]["error"]
+    assert told["configured"]
+    if facts["scheduler"] == "redbeat":
+        assert told["schedule"]["lock"]["held"] is True
+        assert {entry["name"] for entry in told["schedule"]["entries"]} >= {one["name"] for one in told["configured"]}
+    else:
+        assert {part["owner"] for part in told["file"]["parts"]} == {facts["user"]}
+
+
+def test_diagnose_leaves_out_nothing_but_secrets(tmp_path):
+    done = ansible("ansible-playbook", f"--extra-vars=celery_report_dir={tmp_path}", "taskfleet.celery.diagnose")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [archive] = tmp_path.iterdir()
+    assert archive.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(archive) as packed:
+        files = {re.sub("^[^/]+/", "", one.name): packed.extractfile(one).read().decode() for one in packed}
+    for host in HOSTS:
+        assert f"host {host.name}: gathered" in files["summary.txt"]
+        for service in host.services:
+            assert files[f"hosts/{host.name}/logs/{service.log_name}.log"].strip()
+        assert json.loads(files[f"hosts/{host.name}/app.json"])["versions"]["celery"]
+        for worker in host.workers:
+            assert worker.node in json.loads(files[f"apps/{host.app}/inspect.json"])["nodes"]
+    secrets = {secret for host in HOSTS for secret in host.secrets.values()}
+    assert [path for path, text in files.items() if any(secret in text for secret in secrets)] == []
