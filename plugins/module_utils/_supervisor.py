@@ -169,10 +169,17 @@ class Supervisor:
             self._call("startProcess", name, False)
         self._wait(name, timeout)
 
+    def begin_stop(self, name):
+        """Send TERM to one, and do not wait."""
+        self._stop(name, False)
+
     def stop(self, name, timeout):
         """Stop one: TERM, then KILL after ``stopwaitsecs``."""
+        self._stop(name, True, timeout)
+
+    def _stop(self, name, wait, timeout=30):
         try:
-            self._call("stopProcess", name, True, timeout=timeout)
+            self._call("stopProcess", name, wait, timeout=timeout)
         except SupervisorFault as fault:
             if fault.code not in (_NOT_RUNNING, _BAD_NAME):
                 raise

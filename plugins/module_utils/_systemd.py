@@ -145,6 +145,10 @@ class Systemd:
         """Stop one and wait at most ``timeout`` seconds for its job: TERM, then KILL after TimeoutStopSec."""
         self._systemctl("stop", name + SUFFIX, timeout=timeout)
 
+    def begin_stop(self, name):
+        """Send TERM to one, and do not wait."""
+        self._systemctl("stop", "--no-block", name + SUFFIX)
+
     def restart(self, name, timeout):
         """Stop and start one as one job."""
         self._systemctl("reset-failed", name + SUFFIX, check=False)

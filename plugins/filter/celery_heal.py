@@ -1,0 +1,24 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filters of healing: what to do, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._heal import heal_plan, outcomes, rolling_plan
+
+
+class FilterModule:
+    """Filters of the collection that have to do with healing."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            "celery_heal_plan": heal_plan,
+            "celery_heal_outcomes": outcomes,
+            "celery_rolling_plan": rolling_plan,
+        }

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What carrying out a plan needs to know: how long a worker may take to end, and whether the restart helped. Pure.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from math import floor
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._plan import plan
+
+# Seconds that a worker without a task may take to end.
+EMPTY = 15
+# Where a process of a prefork pool waits that has no task: for its parent's pipe.
+PIPES = ("pipe_read", "anon_pipe_read", "pipe_wait")
+# Verdicts that a restart has led to what it could: what else is wrong was wrong before.
+WELL = ("healthy", "misconfigured")
+
+
+def at_work(told, looks):
+    """Whether a worker runs a task. None when not known."""
+    if told["reason"] == "hung_in_startup":
+        return False
+    active = told["evidence"]["seen"].get("active")
+    if active is not None:
+        return active > 0
+    children = [look["children"] for look in looks]
+    if told["evidence"]["seen"].get("pool") != "prefork" or len(children) < 2 or not all(children):
+        return None
+    waits = {child.get("wchan") for look in children for child in look}
+    return False if waits <= set(PIPES) else None
+
+
+def patience(told, looks, limits):
+    """Return the seconds from TERM to QUIT: the longest that a task may lawfully take, unless there is none."""
+    if at_work(told, looks) is False:
+        return EMPTY
+    longest = limits.get("hard") or limits.get("stop") or EMPTY
+    return min(longest + EMPTY, max(limits.get("stop") or longest, EMPTY))
+
+
+def prepare(batches, result, expected):
+    """Give each step what it needs: patience, and what the worker had at hand."""
+    told = {node["node"]: node for node in result["report"]["nodes"]}
+    declared = {node["node"]: node for node in expected}
+    for step in (step for batch in batches for step in batch):
+        name = step["node"]
+        looks = result["evidence"]["nodes"].get(name, {}).get("host_samples", [])
+        seen = told[name]["evidence"]["seen"]
+        step["patience"] = patience(told[name], looks, declared.get(name, {}).get("limits") or {})
+        step["old_pid"] = seen.get("pid") or 0
+        step["tasks"] = {key: seen.get(key) for key in ("active", "at_hand", "unacked")}
+    return batches
+
+
+def heal_plan(result, expected, policy, last_restarts, now):
+    """Return the plan to mend what is stuck or down, with all that carrying it out needs."""
+    made = plan(result["report"], policy, last_restarts, now)
+    return dict(made, batches=prepare(made["batches"], result, expected))
+
+
+def rolling_plan(result, expected, chosen, fraction, done=()):
+    """Return the plan to restart the chosen nodes, so that of no queue more than the fraction of its workers is away.
+
+    One worker at a time is always allowed. Nodes in ``done`` were restarted by an earlier run. A fleet that is not well
+    is not restarted: what is down or stuck would count as capacity.
+    """
+    left, ready = [], []
+    queues = {node["node"]: set(node.get("queues") or ()) for node in expected}
+    for told in sorted(result["report"]["nodes"], key=lambda one: one["node"]):
+        name = told["node"]
+        why = _why_not_rolling(told, queues, chosen, done)
+        if why:
+            left.append({"node": name, "why": why})
+        else:
+            step = {key: told[key] for key in ("node", "host", "instance", "verdict", "reason", "cause")}
+            ready.append(dict(step, action="restart"))
+    batches = []
+    while ready:
+        batches.append(_batch(ready, queues, fraction))
+        ready = [step for step in ready if step not in batches[-1]]
+    hold = "" if result["report"]["broker"]["reachable"] else "nobody knows whether the broker answers"
+    batches = [] if hold else prepare(batches, result, expected)
+    return {"batches": batches, "left_alone": left, "hold": hold}
+
+
+def _why_not_rolling(told, queues, chosen, done):
+    if told["node"] not in queues:
+        return "it is not declared"
+    if chosen and told["node"] not in chosen:
+        return "it was not chosen"
+    if told["node"] in done:
+        return "it was restarted before"
+    if told["verdict"] not in WELL:
+        return "{verdict}/{reason}: mend it first".format(**told)
+    return ""
+
+
+def _batch(ready, queues, fraction):
+    """As many nodes as may be away at once."""
+    workers = {}
+    for names in queues.values():
+        for name in names:
+            workers[name] = workers.get(name, 0) + 1
+    away, batch = {}, []
+    for step in ready:
+        names = queues[step["node"]]
+        if batch and any(away.get(name, 0) + 1 > floor(workers[name] * fraction) for name in names):
+            continue
+        batch.append(step)
+        for name in names:
+            away[name] = away.get(name, 0) + 1
+    return batch
+
+
+def outcomes(batch, results, result):
+    """Return for each step of a batch what became of it, from what the hosts told and a later look at the fleet."""
+    told = {node["node"]: node for node in result["report"]["nodes"]}
+    return [_outcome(step, results.get(step["node"]) or {}, told.get(step["node"]), result) for step in batch]
+
+
+def _outcome(step, taken, told, result):
+    seen = told["evidence"]["seen"] if told else {}
+    new_pid = seen.get("pid") or taken.get("after_pid") or 0
+    why = ""
+    if not taken:
+        why = "its host did not answer"
+    elif taken.get("error"):
+        why = taken["error"]
+    elif not told or told["verdict"] not in WELL:
+        why = "{verdict}/{reason}: {cause}".format(**told) if told else "it is not in the report"
+    elif not new_pid or new_pid == taken.get("before_pid"):
+        why = "its main process is the same as before"
+    return {
+        "node": step["node"],
+        "action": step["action"],
+        "reason": step["reason"],
+        "old_pid": taken.get("before_pid") or step["old_pid"],
+        "new_pid": new_pid,
+        "signal": taken.get("signal", ""),
+        "seconds": taken.get("seconds"),
+        "verified": not why,
+        "why": why,
+        "tasks": dict(step["tasks"], fate=_fate(step, taken, result)),
+    }
+
+
+def _fate(step, taken, result):
+    """Return what becomes of the tasks that the worker had."""
+    if step["action"] == "start" or taken.get("signal") in ("", None):
+        ended = "It did not run. "
+    elif taken["signal"] == "TERM":
+        return "It ended its running tasks, and gave back those that it had not begun."
+    else:
+        ended = "It was ended by {0}. ".format(taken["signal"])
+    lost = "Tasks that it had begun and acknowledged early are lost; "
+    if result["report"]["broker"]["kind"] == "rabbitmq":
+        return ended + lost + "the unacknowledged went back to their queues at once."
+    timeout = result["evidence"]["broker"]["facts"].get("visibility_timeout") or 3600
+    return ended + lost + "the unacknowledged come back within {0} s, the visibility timeout.".format(int(timeout))

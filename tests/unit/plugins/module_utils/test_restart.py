@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._restart import ask_for_stacks, stop
+
+# Each says when it is ready; what it ignores does not end it.
+PROGRAM = """
+import signal, sys, time
+for name in sys.argv[1:]:
+    signal.signal(getattr(signal, name), signal.SIG_IGN)
+signal.signal(signal.SIGUSR1, lambda *_: print("stacks", flush=True))
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+class Manager:
+    """A service manager with one service, a process of ours."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def status(self, names):
+        ended = self.process.poll() is not None
+        return {names[0]: {"active": "inactive" if ended else "active", "main_pid": 0 if ended else self.process.pid}}
+
+    def begin_stop(self, _name):
+        self.process.terminate()
+
+
+@pytest.fixture
+def start():
+    processes = []
+
+    def begin(*ignored):
+        argv = [sys.executable, "-c", PROGRAM, *ignored]
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        processes.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.parametrize(("ignored", "last"), [((), "TERM"), (("SIGTERM",), "QUIT"), (("SIGTERM", "SIGQUIT"), "KILL")])
+def test_it_is_ended_by_the_mildest_signal_that_does(start, ignored, last):
+    assert stop(Manager(start(*ignored)), "w1", 5 if last == "TERM" else 0.4, 5 if last == "QUIT" else 0.4) == last
+
+
+def test_a_stopped_process_is_let_go_on_so_that_it_ends_in_order(start):
+    process = start()
+    os.kill(process.pid, signal.SIGSTOP)
+    assert stop(Manager(process), "w1", 5, 0.4) == "TERM"
+
+
+def test_what_does_not_run_gets_no_signal(start):
+    process = start()
+    process.kill()
+    process.wait()
+    assert stop(Manager(process), "w1", 5, 5) == ""
+
+
+def test_who_listens_is_asked_for_its_stacks(start):
+    process = start()
+    assert ask_for_stacks(process.pid)
+    assert process.stdout.readline() == "stacks\n"
+
+
+def test_who_does_not_listen_would_die_of_the_question(start):
+    process = start("SIGUSR2")
+    with subprocess.Popen(["sleep", "60"]) as deaf:
+        assert not ask_for_stacks(deaf.pid)
+        assert deaf.poll() is None
+        deaf.kill()
+    assert process.poll() is None
