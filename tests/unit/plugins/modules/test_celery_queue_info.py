@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.taskfleet.celery.plugins.module_utils import _queues
 from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_queue_info
@@ -17,28 +17,13 @@ DOWN = {"url": "redis://h/0", "transport": "redis", "reachable": False, "layer":
 
 
 @pytest.fixture
-def call(capsys):
-    def with_arguments(**arguments):
-        with (
-            patch_module_args(dict({"celery_python": sys.executable}, **arguments)),
-            pytest.raises(SystemExit) as ended,
-        ):
-            celery_queue_info.main()
-        result = json.loads(capsys.readouterr().out)
-        assert ended.value.code == (1 if result.get("failed") else 0)
-        return result
-
-    return with_arguments
+def call(run_module):
+    return functools.partial(run_module, celery_queue_info, celery_python=sys.executable)
 
 
 @pytest.fixture
-def look(monkeypatch):
-    def as_if(outcome):
-        calls = []
-        monkeypatch.setattr(_queues, "look", lambda *arguments: calls.append(arguments) or outcome)
-        return calls
-
-    return as_if
+def look(look_returns):
+    return functools.partial(look_returns, _queues)
 
 
 def test_a_broker_that_is_down_has_no_numbers(call, look):
