@@ -16,7 +16,7 @@ description:
     M(taskfleet.celery.celery_host_info) told of the hosts, and gives each expected worker one verdict, with the evidence
     that decided it, the cause, the remedy and a page of the runbook.
   - A worker is called V(stuck) only on two samples and a signal from outside the control plane. Missing evidence never
-    speaks against anybody, and is named in RV(report.nodes.evidence).
+    speaks against anybody, and is named in RV(report.nodes[].evidence).
   - Does not fail when the broker, a worker, a host or the application's interpreter does not answer. That is what the
     report is about.
 extends_documentation_fragment:

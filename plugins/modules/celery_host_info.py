@@ -289,7 +289,7 @@ instances:
         switches:
           description:
             - How often its main thread was switched between the looks. 0 of a process that did not wake up once, which
-              shows more than RV(instances.processes.cpu_seconds).
+              shows more than C(cpu_seconds).
           returned: success
           type: int
           sample: 4

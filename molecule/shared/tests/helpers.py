@@ -251,10 +251,14 @@ def deploy(*arguments):
     return ansible("ansible-playbook", *arguments, "taskfleet.celery.deploy")
 
 
-def module(host, name, /, **arguments):
+def module(host, module_name, **arguments):
     """Run a module of the collection on a host as root; return its result."""
     done = ansible(
-        "ansible", host.name, "--one-line", f"--module-name=taskfleet.celery.{name}", f"--args={json.dumps(arguments)}"
+        "ansible",
+        host.name,
+        "--one-line",
+        f"--module-name=taskfleet.celery.{module_name}",
+        f"--args={json.dumps(arguments)}",
     )
     assert " | SUCCESS => " in done.stdout, done.stdout + done.stderr
     return json.loads(done.stdout.partition(" => ")[2])

@@ -22,9 +22,16 @@ def reply(name, methods):
     return [[method, name, answers.get(method, {} if method == "conf" else [])] for method in methods]
 
 
-def sample(at, *names, broker=BROKER, asked=True, methods=METHODS):
+def sample(at, *names, broker=None, asked=True, methods=METHODS):
     replies = [one for name in names for one in reply(name, methods)]
-    return {"at": at, "broker": broker, "replies": replies, "pids": [], "asked": asked, "methods": list(methods)}
+    return {
+        "at": at,
+        "broker": broker or BROKER,
+        "replies": replies,
+        "pids": [],
+        "asked": asked,
+        "methods": list(methods),
+    }
 
 
 def samples(*names):

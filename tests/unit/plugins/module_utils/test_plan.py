@@ -22,9 +22,9 @@ def verdict(node, reason, host="web1"):
     return told
 
 
-def fleet(*reasons, broker=WELL, findings=()):
+def fleet(*reasons, broker=None, findings=()):
     nodes = [verdict(f"w{number}@web1", reason) for number, reason in enumerate(reasons, 1)]
-    return {"broker": dict(broker), "nodes": nodes, "findings": list(findings)}
+    return {"broker": dict(broker or WELL), "nodes": nodes, "findings": list(findings)}
 
 
 def names(told):

@@ -85,8 +85,8 @@ def path(tmp_path):
     return str(tmp_path / "dump")
 
 
-def run(store, path, names=NAMES, check=False, seconds=30):
-    return purging.purge(store, names, path, check, Clock(seconds))
+def run(store, path, names=None, check=False, seconds=30):
+    return purging.purge(store, names or NAMES, path, check, Clock(seconds))
 
 
 def test_messages_are_deleted_once_they_are_on_the_disk(path):

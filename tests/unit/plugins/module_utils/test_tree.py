@@ -109,7 +109,7 @@ def test_what_the_application_made_stays(source, host, tmp_path):
 def test_a_copy_that_broke_off_is_still_known_to_the_next(source, host, tmp_path):
     wanted = _tree.scan(str(source))
     refusal = pytest.raises(_tree.TreeError, match=r"shop/stranger\.py, which was not asked for")
-    with tarfile.open(fileobj=io.BytesIO(empty_archive("shop/stranger.py"))) as bundle, refusal:
+    with refusal, tarfile.open(fileobj=io.BytesIO(empty_archive("shop/stranger.py"))) as bundle:
         _tree.put(str(host), wanted, bundle, [])
     (source / "shop/tasks.py").unlink()
     (host / "shop").mkdir()
