@@ -66,30 +66,47 @@ def heal_plan(result, expected, policy, last_restarts, now):
 def rolling_plan(result, expected, chosen, fraction, done=()):
     """Return the plan to restart the chosen nodes, so that of no queue more than the fraction of its workers is away.
 
-    One worker at a time is always allowed. Nodes in ``done`` were restarted by an earlier run. A fleet that is not well
-    is not restarted: what is down or stuck would count as capacity.
+    One worker of a queue may always be away, unless others of it are ill: those count as away all the time. Nodes in
+    ``done`` were restarted by an earlier run.
     """
+    declared = {node["node"]: set(node.get("queues") or ()) for node in expected}
     left, ready = [], []
-    queues = {node["node"]: set(node.get("queues") or ()) for node in expected}
+    rooms = _rooms(result["report"]["nodes"], declared, fraction)
     for told in sorted(result["report"]["nodes"], key=lambda one: one["node"]):
         name = told["node"]
-        why = _why_not_rolling(told, queues, chosen, done)
+        why = _why_not_rolling(told, declared, rooms, chosen, done)
         if why:
             left.append({"node": name, "why": why})
         else:
             step = {key: told[key] for key in ("node", "host", "instance", "verdict", "reason", "cause")}
             ready.append(dict(step, action="restart"))
+    hold = _hold(result["report"]["broker"])
     batches = []
-    while ready:
-        batches.append(_batch(ready, queues, fraction))
+    while ready and not hold:
+        batches.append(_batch(ready, declared, rooms))
         ready = [step for step in ready if step not in batches[-1]]
-    hold = "" if result["report"]["broker"]["reachable"] else "nobody knows whether the broker answers"
-    batches = [] if hold else prepare(batches, result, expected)
-    return {"batches": batches, "left_alone": left, "hold": hold}
+    return {"batches": prepare(batches, result, expected), "left_alone": left, "hold": hold}
 
 
-def _why_not_rolling(told, queues, chosen, done):
-    if told["node"] not in queues:
+def _hold(broker):
+    if broker.get("refusing"):
+        return "the broker refuses"
+    return "" if broker["reachable"] else "the broker does not answer"
+
+
+def _rooms(nodes, declared, fraction):
+    """Return by queue how many of its workers may be away beside those that are ill."""
+    workers, ill = {}, {}
+    verdicts = {told["node"]: told["verdict"] for told in nodes}
+    for node, names in declared.items():
+        for name in names:
+            workers[name] = workers.get(name, 0) + 1
+            ill[name] = ill.get(name, 0) + (verdicts.get(node, "unknown") not in WELL)
+    return {name: max(1, floor(count * fraction)) - ill[name] for name, count in workers.items()}
+
+
+def _why_not_rolling(told, declared, rooms, chosen, done):
+    if told["node"] not in declared:
         return "it is not declared"
     if chosen and told["node"] not in chosen:
         return "it was not chosen"
@@ -97,23 +114,20 @@ def _why_not_rolling(told, queues, chosen, done):
         return "it was restarted before"
     if told["verdict"] not in WELL:
         return "{verdict}/{reason}: mend it first".format(**told)
+    short = sorted(name for name in declared[told["node"]] if rooms[name] < 1)
+    if short:
+        return "too many other workers of {0} are ill: mend them first".format(", ".join(short))
     return ""
 
 
-def _batch(ready, queues, fraction):
+def _batch(ready, declared, rooms):
     """As many nodes as may be away at once."""
-    workers = {}
-    for names in queues.values():
-        for name in names:
-            workers[name] = workers.get(name, 0) + 1
     away, batch = {}, []
     for step in ready:
-        names = queues[step["node"]]
-        if batch and any(away.get(name, 0) + 1 > floor(workers[name] * fraction) for name in names):
-            continue
-        batch.append(step)
-        for name in names:
-            away[name] = away.get(name, 0) + 1
+        names = declared[step["node"]]
+        if all(away.get(name, 0) < rooms[name] for name in names):
+            batch.append(step)
+            away.update((name, away.get(name, 0) + 1) for name in names)
     return batch
 
 

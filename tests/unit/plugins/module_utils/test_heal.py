@@ -85,23 +85,30 @@ def test_of_no_queue_more_than_the_fraction_is_away():
     for batch in batches:
         for queue in ("mail", "pdf", "rare"):
             assert sum(queue in QUEUES[name] for name in batch) <= 1
-    assert len(batches) == 4
+    assert len(batches) == 3
     assert sorted(name for batch in batches for name in batch) == sorted(QUEUES)
 
 
-def test_a_lone_worker_of_a_queue_is_restarted_alone():
-    batches, _made = rolling([node("f"), node("a")], fraction=0.5)
-    assert sorted(map(sorted, batches)) == [["a"], ["f"]]
+def test_who_is_ill_counts_as_away():
+    nodes = [node("a"), node("b", "down", "not_running"), node("c"), node("d"), node("e"), node("f")]
+    batches, made = rolling(nodes)
+    assert batches == [["d", "f"], ["e"]]
+    assert [told["why"] for told in made["left_alone"] if told["node"] == "a@h"] == [
+        "too many other workers of mail are ill: mend them first"
+    ]
+    assert rolling(nodes, fraction=0.67)[0][0] == ["a", "d", "e", "f"]
 
 
 def test_rolling_goes_on_where_it_stopped_and_touches_only_the_chosen():
-    nodes = [node("a"), node("b", "stuck", "loop_stalled"), node("c"), node("d")]
-    batches, made = rolling(nodes, chosen=["a@h", "b@h", "c@h"], done=["a@h"])
-    assert batches == [["c"]]
+    nodes = [node("a"), node("b", "stuck", "loop_stalled"), node("c"), node("d"), node("e"), node("f")]
+    batches, made = rolling(nodes, chosen=["a@h", "b@h", "e@h"], done=["a@h"])
+    assert batches == [["e"]]
     assert {told["node"]: told["why"] for told in made["left_alone"]} == {
         "a@h": "it was restarted before",
         "b@h": "stuck/loop_stalled: mend it first",
+        "c@h": "it was not chosen",
         "d@h": "it was not chosen",
+        "f@h": "it was not chosen",
     }
 
 
