@@ -25,9 +25,10 @@ def at_work(told, looks):
     """Whether a worker runs a task. None when not known."""
     if told["reason"] == "hung_in_startup":
         return False
-    active = told["evidence"]["seen"].get("active")
-    if active is not None:
-        return active > 0
+    # What the pool was given is begun before the worker ends, also by a process that only now goes on.
+    known = [told["evidence"]["seen"].get(key) for key in ("active", "at_hand")]
+    if known != [None, None]:
+        return any(known)
     children = [look["children"] for look in looks]
     if told["evidence"]["seen"].get("pool") != "prefork" or len(children) < 2 or not all(children):
         return None

@@ -65,7 +65,7 @@ def host_unreachable(case):
     host = case.fleet.host(case.evidence["host"])
     if host["reachable"] is not False or case.host:
         return None
-    return found("host_unreachable", "unknown", "The host cannot be looked at: {0}".format(host["why"]))
+    return found("host_unreachable", "unknown", "The host cannot be looked at: {0}.".format(host["why"].rstrip(".")))
 
 
 def probe_failed(case):

@@ -20,7 +20,7 @@ QUEUES = {"a": ["mail"], "b": ["mail"], "c": ["mail", "pdf"], "d": ["pdf"], "e":
 EXPECTED = [{"node": name + "@h", "queues": queues, "limits": LIMITS} for name, queues in QUEUES.items()]
 
 
-def node(name, verdict="healthy", reason="idle", pid=10, active=0):
+def node(name, verdict="healthy", reason="idle", pid=10, active=0, at_hand=None):
     return {
         "node": name + "@h",
         "host": "h",
@@ -28,7 +28,7 @@ def node(name, verdict="healthy", reason="idle", pid=10, active=0):
         "verdict": verdict,
         "reason": reason,
         "cause": "Because.",
-        "evidence": {"seen": {"pid": pid, "active": active, "at_hand": active, "unacked": 0, "pool": "prefork"}},
+        "evidence": {"seen": {"pid": pid, "active": active, "at_hand": at_hand, "unacked": 0, "pool": "prefork"}},
     }
 
 
@@ -48,6 +48,7 @@ def look(wchan):
     [
         (node("a", active=0), [], EMPTY),
         (node("a", active=1), [], 255),
+        (node("a", active=0, at_hand=3), [look("pipe_read"), look("pipe_read")], 255),
         (node("a", active=None), [], 255),
         (node("a", active=None), [look("anon_pipe_read"), look("pipe_read")], EMPTY),
         # A task that sleeps, waits for a peer or for a lock takes no more of the processor than no task at all.
