@@ -2,14 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""late.py ROOT URL PID NODE: asks 100 times while the worker mostly sleeps, so that its answers come late."""
+"""late.py ROOT URL NODE: asks 100 times while the worker mostly dozes, so that its answers come late."""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import signal
 import sys
 import threading
 import time
@@ -33,23 +31,24 @@ def many(answers):
         answers.put(ask(PATIENCE))
 
 
-def toggle(pid, done):
-    """Let a process sleep, and wake for a moment, by turns."""
+def lull(done):
+    """Have the worker doze, and wake for a moment, by turns."""
+    from celery import Celery
+
+    app = Celery(broker=url, set_as_current=False)
     while not done.is_set():
-        os.kill(pid, signal.SIGSTOP)
-        done.wait(ASLEEP)
-        os.kill(pid, signal.SIGCONT)
-        done.wait(AWAKE)
+        app.control.broadcast("doze", arguments={"seconds": ASLEEP}, destination=[node])
+        done.wait(ASLEEP + AWAKE)
 
 
-root, url, pid, node = sys.argv[1:]
+root, url, node = sys.argv[1:]
 sys.path.insert(0, root)
 answers = multiprocessing.Queue()
 askers = [multiprocessing.Process(target=many, args=(answers,)) for _asker in range(ASKERS)]
 for asker in askers:
     asker.start()
 done = threading.Event()
-sleeper = threading.Thread(target=toggle, args=(int(pid), done))
+sleeper = threading.Thread(target=lull, args=(done,))
 sleeper.start()
 told = [answers.get(timeout=60) for _call in range(ASKERS * CALLS)]
 done.set()

@@ -11,6 +11,7 @@ import os
 import time
 
 from celery import Celery
+from celery.worker.control import control_command
 
 PREFIX = "FLEET_"
 
@@ -24,6 +25,12 @@ app.conf.update(
 app.conf.update(
     {name[len(PREFIX) :].lower(): json.loads(text) for name, text in os.environ.items() if name.startswith(PREFIX)}
 )
+
+
+@control_command(args=[("seconds", float)])
+def doze(_state, seconds):
+    """Answer nobody else meanwhile."""
+    time.sleep(seconds)
 
 
 @app.task

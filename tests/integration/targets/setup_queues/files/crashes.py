@@ -5,7 +5,7 @@
 """Kills purges and restores at every point, runs them again, and compares the queues byte for byte.
 
 crashes.py URL PYTHON DIRECTORY COLLECTIONS
-    PYTHON has Celery, DIRECTORY is for dumps, COLLECTIONS holds ansible_collections. The queues are filled already.
+    PYTHON has Celery, DIRECTORY gets one of its own for dumps, COLLECTIONS holds ansible_collections. The queues are filled already.
     Prints how often it killed what.
 """
 
@@ -16,6 +16,7 @@ import pathlib
 import random
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).parent
@@ -33,7 +34,7 @@ class Broker:
         from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_purge as purge
         from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_restore as restore
 
-        self.url, self.python, self.directory = url, python, pathlib.Path(directory)
+        self.url, self.python, self.directory = url, python, pathlib.Path(tempfile.mkdtemp(dir=directory))
         self.modules = {
             "purge": [*_queues.REMOTE, *_queues.STORES, purge],
             "restore": [*_queues.REMOTE, *_queues.STORES, restore],
