@@ -15,7 +15,9 @@ import time
 from pathlib import Path
 
 FILES = Path(__file__).with_name("files")
-SENTINEL = Path(__file__).resolve().parents[4] / "roles/celery_worker/files"
+# ansible-test runs a copy of the targets alone, and tells where the rest is.
+COLLECTION = Path(os.environ.get("SENTINEL_COLLECTION") or Path(__file__).resolve().parents[4])
+SENTINEL = COLLECTION / "roles/celery_worker/files"
 NODE = "w1@here"
 
 
