@@ -96,12 +96,12 @@ def test_beat_info(beat_host):
     told = module(
         beat_host,
         "celery_beat_info",
-        celery_python=f"/opt/{beat_host.app}/venv/bin/python",
+        celery_python=facts["python"],
         app=facts["module"],
-        chdir=f"/opt/{beat_host.app}/src",
+        chdir=facts["source_dir"],
         environment_file=f"{facts['config_dir']}/celery.env",
         user=facts["user"],
-        schedule_file=f"{facts['state_dir']}/celerybeat-schedule",
+        schedule_file=facts["schedule_file"] or f"{facts['state_dir']}/celerybeat-schedule",
         **({"scheduler": "redbeat.RedBeatScheduler"} if facts["scheduler"] == "redbeat" else {}),
     )
     assert told["probe"] == {"ok": True, "error": ""}
