@@ -761,8 +761,13 @@ class Worker(Reporter):
         ]
 
     def concurrency(self):
+        """Slots of the pool; 0 before it has started."""
         pool = self.controller.pool
-        return int(getattr(pool, "num_processes", None) or 0) or 1 if pool is not None else 0
+        try:
+            slots = getattr(pool, "num_processes", None)
+        except TypeError:
+            return 0  # the gevent pool measures what it has not made yet
+        return int(slots or 0) or 1 if pool is not None else 0
 
     def facts(self, now, wall, requests):
         observer = self.observer

@@ -11,6 +11,7 @@ import os
 import pathlib
 import socket
 import struct
+import types
 
 import pytest
 
@@ -185,3 +186,20 @@ def test_systemd_is_told_and_no_task_inherits_its_socket(sentinel, tmp_path):
         sentinel.Notifier(environment)("READY=1", "STATUS=ready")
         assert listener.recv(100) == b"READY=1\nSTATUS=ready"
     assert environment == {"HOME": "/"}
+
+
+class Unmade:
+    """As the gevent pool of Celery 5.3: it counts a pool that it makes when it starts."""
+
+    made = None
+
+    @property
+    def num_processes(self):
+        return len(self.made)
+
+
+@pytest.mark.parametrize(("pool", "slots"), [(None, 0), (Unmade(), 0), (types.SimpleNamespace(num_processes=4), 4)])
+def test_slots_of_a_pool_that_has_not_started(sentinel, pool, slots):
+    worker = sentinel.Worker.__new__(sentinel.Worker)
+    worker.controller = types.SimpleNamespace(pool=pool)
+    assert worker.concurrency() == slots
