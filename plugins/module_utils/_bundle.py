@@ -225,11 +225,15 @@ def _state(parts):
     return {"state": "gathered", "services": services, "missing": missing}
 
 
+# With `failed_when: false` a play goes on, and its result says in the last of these only that the task had failed.
+_FAILED = ("failed", "unreachable", "failed_when_suppressed_exception")
+
+
 def _problem(result):
     """Return why a part of a host is missing, or an empty text."""
     if not isinstance(result, dict):
         return ""
-    if result.get("failed") or result.get("unreachable"):
+    if any(result.get(key) for key in _FAILED):
         return str(result.get("msg") or "the task failed")
     probe = result.get("probe") or {}
     return "" if probe.get("ok", True) else str(probe.get("error"))

@@ -151,6 +151,10 @@ def test_the_summary(bundle):
     [
         ({}, "not asked: no host of its workers could be reached"),
         ({"failed": True, "msg": "no interpreter"}, "not asked: no interpreter"),
+        (
+            {"failed": False, "failed_when_suppressed_exception": "(traceback unavailable)", "msg": "no interpreter"},
+            "not asked: no interpreter",
+        ),
         ({"probe": {"ok": False, "error": "x"}}, "not asked: x"),
         (
             {"broker": {"reachable": False, "layer": "tcp", "error": "no connection"}},
