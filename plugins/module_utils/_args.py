@@ -9,9 +9,14 @@ The options mirror the documentation fragment _connection. Private to the collec
 
 from __future__ import annotations
 
+import time
+
 from ansible_collections.taskfleet.celery.plugins.module_utils._envfile import EnvironmentFileError, parse
 from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import REFUSALS, run
 from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import secrets_in
+
+# Of the timeout, what is left to clean up and to hand over the result.
+MARGIN = 0.5
 
 # Ansible replaces these literals everywhere in a result; a short one would spoil ordinary words.
 SHORTEST_NO_LOG = 8
@@ -61,6 +66,11 @@ def read_environment(module):
     if problem:
         module.fail_json(msg=problem, kind="environment_file")
     return environment
+
+
+def deadline(params):
+    """Return when a helper has to be done. One clock counts for all processes of a host."""
+    return time.monotonic() + params["timeout"] - MARGIN
 
 
 def look(module, modules, arguments, environment):

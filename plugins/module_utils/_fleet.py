@@ -10,14 +10,13 @@ All times become those of the controller's clock: a difference between two clock
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._evidence import gather, rate_limits
-from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import summary
+from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import broker_of, summary
 from ansible_collections.taskfleet.celery.plugins.module_utils._report import lines, report
 from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
 
 METHODS = ("active", "reserved", "scheduled", "stats", "active_queues", "registered", "conf")
 # What does not change from one sample to the next, and is large.
 ONCE = ("registered", "conf")
-UNKNOWN = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
 
 
 def host_samples(evidence):
@@ -58,7 +57,7 @@ def control_samples(told, problem, awaited, elsewhere, offset, now):
         result.update(broker=sample["broker"], probe={"ok": True, "error": ""})
         samples.append({"at": sample["at"] - offset, "result": result})
     if problem or not samples:
-        broker = dict(UNKNOWN, **told.get("broker", {}))
+        broker = broker_of(told)
         probe = {"ok": False, "error": problem or "nothing was asked"}
         samples.append({"at": now, "result": dict(summary([], (), METHODS), broker=broker, probe=probe)})
     return samples

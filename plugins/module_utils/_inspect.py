@@ -26,6 +26,14 @@ METHODS = (
 TASK_KEYS = ("id", "name", "hostname", "time_start", "acknowledged", "worker_pid")
 DELIVERY_KEYS = ("exchange", "routing_key", "priority", "redelivered")
 
+# What is known of a broker that was not asked.
+NOT_ASKED = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
+
+
+def broker_of(told):
+    """Return what a helper came to tell of the broker, with all its keys."""
+    return dict(NOT_ASKED, **told.get("broker", {}))
+
 
 def commands(methods, task_ids):
     """Return the control commands, each with its parameters, in the order in which they are sent."""

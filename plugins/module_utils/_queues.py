@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import time
-
 from ansible_collections.taskfleet.celery.plugins.module_utils import (
     _dump,
     _remote_app,
@@ -23,13 +21,13 @@ from ansible_collections.taskfleet.celery.plugins.module_utils import (
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
+    deadline,
     look,
     narrow_no_log,
     read_environment,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import broker_of
 
-# Of the timeout, what is left to clean up and to hand over the result.
-MARGIN = 0.5
 # What the helpers import, each after what it imports itself.
 REMOTE = (_secrets, _remote_peers, _remote_app, _remote_queue, _remote_queue_amqp, _remote_queue_redis, _remote_broker)
 STORES = (_dump, _remote_store_redis, _remote_store_amqp, _remote_store)
@@ -60,15 +58,12 @@ def ask(module, *helpers, **arguments):
         app=params["app"],
         broker_url=params["broker_url"],
         transport_options=options,
-        # One clock counts for all processes of a host.
-        deadline=time.monotonic() + params["timeout"] - MARGIN,
+        deadline=deadline(params),
     )
     outcome = look(module, [*REMOTE, *helpers], arguments, environment)
     told = dict(outcome.result or {})
-    broker = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
-    broker.update(told.get("broker", {}))
     problem = told.get("problem") or outcome.message
-    told.update(broker=broker, probe={"ok": not problem, "error": problem})
+    told.update(broker=broker_of(told), probe={"ok": not problem, "error": problem})
     return told, outcome
 
 

@@ -107,6 +107,17 @@ def find_app(name):
     return app
 
 
+def application(arguments):
+    """Return the application that was named, or one that knows nothing but how to speak to a broker."""
+    return find_app(arguments["app"]) if arguments["app"] else bare_app()
+
+
+def bare_app():
+    from celery import Celery
+
+    return Celery("taskfleet", set_as_current=False)
+
+
 def failure(error):
     """Return what a failed import says: the traceback's last line, and where it was raised."""
     line = traceback.format_exception_only(type(error), error)[-1].strip()

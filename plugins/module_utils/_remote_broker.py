@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import failure, find_app, settings
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import application, failure, settings
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
     Clock,
-    answer,
     broker_urls,
     first_broker,
     kind_of,
-    layer_of,
-    sentence,
+    lost,
     split_urls,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue import Refusal
@@ -35,7 +33,7 @@ def with_queues(arguments, tell, work):
     """Return what work(queues, names, clock) returns, with broker; or problem, or the broker that failed."""
     clock = Clock(arguments["deadline"] - time.monotonic())
     try:
-        app = find_app(arguments["app"]) if arguments["app"] else bare_app()
+        app = application(arguments)
         urls = split_urls(arguments["broker_url"]) or broker_urls(app.conf)
         app.conf.broker_transport_options = transport_options(app, urls, arguments["transport_options"], clock)
         exchanges = exchanges_of(app) if arguments["app"] else {}
@@ -56,15 +54,7 @@ def with_queues(arguments, tell, work):
     except Refusal as refused:
         return {"problem": str(refused), "kind": "refused"}
     except Exception as error:
-        lost = isinstance(error, connection.connection_errors)
-        return {"broker": dict(broker, **answer(not lost, layer_of(error), sentence(error)))}
-
-
-def bare_app():
-    """Return an application that knows nothing but how to speak to a broker."""
-    from celery import Celery
-
-    return Celery("taskfleet", set_as_current=False)
+        return {"broker": dict(broker, **lost(connection, error))}
 
 
 def transport_options(app, urls, given, clock):

@@ -21,8 +21,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._control import (
     unfinished,
     verdict,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect import conversation, lost, reach
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect import conversation, reach
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock, lost
 
 # Of what is left, the share of each step before the reading back.
 SHARE = 3

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import failure, find_app
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import application, failure
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_broker import (
     KINDS,
-    bare_app,
     exchanges_of,
     transport_options,
 )
@@ -25,12 +24,11 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect i
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
     Clock,
-    answer,
     broker_urls,
     check_backend,
     first_broker,
     kind_of,
-    layer_of,
+    lost,
     sentence,
     split_urls,
 )
@@ -50,7 +48,7 @@ def main(arguments, tell):
     """Tell broker, control and queues, which are lists of samples, and facts; or problem."""
     clock = Clock(arguments["deadline"] - time.monotonic())
     try:
-        app = find_app(arguments["app"]) if arguments["app"] else bare_app()
+        app = application(arguments)
         urls = split_urls(arguments["broker_url"]) or broker_urls(app.conf)
         first = Clock(min(REACH, clock.left()))
         app.conf.broker_transport_options = transport_options(app, urls, {}, first)
@@ -65,18 +63,18 @@ def main(arguments, tell):
         told["control"] += [seen(broker), again(app, urls, clock)]
         return told
     fleet = Fleet(app, connection, broker, exchanges, arguments)
-    lost = False
+    gone = False
     for number in range(arguments["samples"]):
         begun = time.monotonic()
-        if lost:
+        if gone:
             told["control"].append(again(app, urls, clock))
             continue
         rest = arguments["samples"] - number
         share = Clock((clock.left() - arguments["interval"] * (rest - 1)) / rest if rest > 1 else clock.left())
         told["control"].append(fleet.control(share, number == 0))
         told["queues"].append(fleet.look(share))
-        lost = not told["control"][-1]["broker"]["reachable"]
-        if number == 0 and not lost:
+        gone = not told["control"][-1]["broker"]["reachable"]
+        if number == 0 and not gone:
             told["facts"] = fleet.facts(clock)
         tell(**told)
         if rest > 1:
@@ -118,8 +116,7 @@ class Fleet:
 
     def failed(self, error):
         """Return what an error says about the broker."""
-        lost = isinstance(error, self.connection.connection_errors)
-        return dict(self.broker, **answer(not lost, layer_of(error), sentence(error)))
+        return dict(self.broker, **lost(self.connection, error))
 
     def control(self, share, is_first):
         """Return one sample of the control plane."""

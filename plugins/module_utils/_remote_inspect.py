@@ -15,14 +15,12 @@ import socket
 import time
 from collections import Counter
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import failure, find_app
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import application, failure
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
     Clock,
-    answer,
     broker_urls,
     first_broker,
-    layer_of,
-    sentence,
+    lost,
     split_urls,
 )
 
@@ -58,7 +56,7 @@ def main(arguments, tell):
 def reach(arguments, clock):
     """Return what to tell of the broker, the connection or None, and the application."""
     try:
-        app = find_app(arguments["app"]) if arguments["app"] else bare_app()
+        app = application(arguments)
     except BaseException as error:
         return {"problem": failure(error)["error"]}, None, None
     urls = split_urls(arguments["broker_url"]) or broker_urls(app.conf)
@@ -85,18 +83,6 @@ def pids(ask, replies, shared):
 def shares_mailboxes(app, connection):
     """Tell whether two workers of one name consume one queue, as on AMQP unless the queue is exclusive."""
     return connection.transport.driver_type == "amqp" and not getattr(app.control.mailbox, "queue_exclusive", False)
-
-
-def lost(connection, error):
-    """Return what an error in the middle says about the broker."""
-    return answer(not isinstance(error, connection.connection_errors), layer_of(error), sentence(error))
-
-
-def bare_app():
-    """Return an application that knows nothing but how to speak to workers."""
-    from celery import Celery
-
-    return Celery("taskfleet", set_as_current=False)
 
 
 @contextlib.contextmanager

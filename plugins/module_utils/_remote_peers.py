@@ -102,6 +102,11 @@ def sentence(error):
     return text if isinstance(error, PeerError) else "{0}: {1}".format(type(error).__name__, text)
 
 
+def lost(connection, error):
+    """Return what an error in the middle says about the broker."""
+    return answer(not isinstance(error, connection.connection_errors), layer_of(error), sentence(error))
+
+
 class Clock:
     """What is left of a number of seconds."""
 

@@ -340,7 +340,6 @@ kind:
 """
 
 import re
-import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import (
@@ -354,13 +353,12 @@ from ansible_collections.taskfleet.celery.plugins.module_utils import (
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
+    deadline,
     look,
     narrow_no_log,
     read_environment,
 )
 
-# Of the timeout, what is left to clean up and to hand over the result.
-MARGIN = 0.5
 SENT = [_secrets, _remote_peers, _remote_app, _inspect, _remote_inspect, _control, _remote_control]
 PARAMETERS = {
     "concurrency": {"type": "int"},
@@ -409,8 +407,7 @@ def mistake(params):
 def complete(outcome, destination):
     """Return the result with all its keys, and what is wrong in one sentence."""
     told = outcome.result or {}
-    broker = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
-    broker.update(told.get("broker", {}))
+    broker = _inspect.broker_of(told)
     problem = told.get("problem") or outcome.message or broker["error"]
     layer = broker["layer"] if broker["layer"] != "ok" else "unknown"
     unknown = dict(_control.verdict("unknown", problem, layer=layer), before=None, after=None)
@@ -461,8 +458,7 @@ def main():
         "parameters": {name: params[name] for name in PARAMETERS},
         "destination": destination,
         "check_mode": module.check_mode,
-        # One clock counts for all processes of a host.
-        "deadline": time.monotonic() + params["timeout"] - MARGIN,
+        "deadline": deadline(params),
     }
     result, wrong = complete(look(module, SENT, arguments, environment), destination)
     if module._diff:

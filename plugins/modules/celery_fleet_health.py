@@ -457,6 +457,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_fleet, _remote_inspect
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
+    deadline,
     environment_of,
     narrow_no_log,
     try_to_look,
@@ -464,7 +465,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
 from ansible_collections.taskfleet.celery.plugins.module_utils._fleet import METHODS, ONCE, examine, host_samples
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import commands
 from ansible_collections.taskfleet.celery.plugins.module_utils._policy import policy
-from ansible_collections.taskfleet.celery.plugins.module_utils._queues import MARGIN, REMOTE
+from ansible_collections.taskfleet.celery.plugins.module_utils._queues import REMOTE
 
 NODE = {
     "node": {"type": "str", "required": True},
@@ -506,8 +507,7 @@ def ask(module, environment, problem, expected, patience):
         "interval": patience["interval"],
         # Who has not answered while all others did, and for so long, will not.
         "hush": max(patience["interval"], 2.0),
-        # One clock counts for all processes of a host.
-        "deadline": time.monotonic() + module.params["timeout"] - MARGIN,
+        "deadline": deadline(module.params),
     }
     outcome = try_to_look(module, [*REMOTE, _remote_inspect, _remote_fleet], arguments, environment)
     told = outcome.result or {}

@@ -380,8 +380,6 @@ kind:
   sample: interpreter_missing
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import (
     _remote_app,
@@ -391,25 +389,21 @@ from ansible_collections.taskfleet.celery.plugins.module_utils import (
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
+    deadline,
     look,
     narrow_no_log,
     read_environment,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import METHODS, commands, summary
-
-# Of the timeout, what is left to clean up and to hand over the result.
-MARGIN = 0.5
+from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import METHODS, broker_of, commands, summary
 
 
 def complete(outcome, awaited, methods):
     """Return the result with all its keys, whatever the helper did not come to tell."""
     told = outcome.result or {}
-    broker = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
-    broker.update(told.get("broker", {}))
     problem = told.get("problem") or outcome.message
     return dict(
         summary(told.get("replies", []), awaited, methods, told.get("pids", [])),
-        broker=broker,
+        broker=broker_of(told),
         probe={"ok": not problem, "error": problem},
         app_output_tail=outcome.tail,
         elapsed=round(outcome.elapsed, 2),
@@ -443,8 +437,7 @@ def main():
         "destination": params["destination"],
         "awaited": awaited,
         "settle": params["settle"],
-        # One clock counts for all processes of a host.
-        "deadline": time.monotonic() + params["timeout"] - MARGIN,
+        "deadline": deadline(params),
     }
     outcome = look(module, [_secrets, _remote_peers, _remote_app, _remote_inspect], arguments, environment)
     module.exit_json(changed=False, **complete(outcome, awaited, methods))

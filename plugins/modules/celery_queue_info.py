@@ -266,9 +266,8 @@ kind:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_info
+from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import NOT_ASKED
 from ansible_collections.taskfleet.celery.plugins.module_utils._queues import ask, queue_arguments
-
-NOT_ASKED = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
 
 
 def main():

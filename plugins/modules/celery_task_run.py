@@ -256,7 +256,6 @@ kind:
   sample: interpreter_missing
 """
 
-import time
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule
@@ -272,13 +271,12 @@ from ansible_collections.taskfleet.celery.plugins.module_utils import (
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
+    deadline,
     look,
     narrow_no_log,
     read_environment,
 )
 
-# Of the timeout, what is left to clean up and to hand over the result.
-MARGIN = 0.5
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 SENT = [_secrets, _remote_peers, _remote_app, _inspect, _remote_inspect, _control, _task, _remote_task]
 
@@ -334,8 +332,7 @@ def main():
     arguments.update(
         task_id=str(uuid.uuid4()),
         check_mode=module.check_mode,
-        # One clock counts for all processes of a host.
-        deadline=time.monotonic() + params["timeout"] - MARGIN,
+        deadline=deadline(params),
     )
     # A task may return its arguments, so only passwords are taken out of the result.
     narrow_no_log(module, dict(environment, result_backend=params["result_backend"] or ""), params["broker_url"])
