@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from helpers import APPS, HOSTS, logs_of
 
@@ -40,7 +42,11 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if not os.environ.get("TASKFLEET_WHOLE"):
+        slow = [item for item in items if item.get_closest_marker("whole")]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
     for item in items:
         item.add_marker(pytest.mark.xdist_group(app_of(item)))
 

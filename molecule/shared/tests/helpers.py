@@ -166,14 +166,18 @@ class Host:
         run = f"{self.facts['bin_dir']}/{self.app}-run"
         return self._python(CLIENT, run, "python", "-B", "-", json.dumps(request))
 
-    def _python(self, source, *arguments):
-        process = subprocess.Popen(
+    def start_process(self, *arguments):
+        """Start a command on the host, and do not wait for it."""
+        return subprocess.Popen(
             ["docker", "exec", "--interactive", self.container, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def _python(self, source, *arguments):
+        process = self.start_process(*arguments)
         process.stdin.write(source)
         process.stdin.close()
         process.stdin = None
@@ -239,11 +243,11 @@ def failures(run):
     return "\n".join(line[:2000] for line in lines if line.startswith(("fatal:", "failed:", "[ERROR]")))
 
 
-def ansible(program, *arguments):
+def ansible(program, *arguments, timeout=600):
     """Run one of Ansible's programs on the scenario's inventories; return the finished process."""
     inventories = [f"--inventory={source}" for source in os.environ["TASKFLEET_INVENTORIES"].split(":")]
     argv = [str(Path(sys.executable).with_name(program)), *inventories, *arguments]
-    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False)
 
 
 def deploy(*arguments):

@@ -1,0 +1,151 @@
+"""What incidents are told with: a playbook and its report, who runs as which process, and a ledger of tasks."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+from helpers import APPS, HOSTS, ansible, wait_for
+
+SENDER = Path(__file__).with_name("sender.py").read_text(encoding="utf-8")
+
+
+class Run:
+    """A playbook that was run, and what it wrote."""
+
+    def __init__(self, done, seconds, directory):
+        self.rc = done.returncode
+        self.stdout = done.stdout + done.stderr
+        self.seconds = seconds
+        self.report = _read(directory / "report.json")
+        self.heal = _read(directory / "heal.json") or _read(directory / "rolling.json")
+
+    @property
+    def verdicts(self):
+        """Return {node: (verdict, reason)}."""
+        return {told["node"]: (told["verdict"], told["reason"]) for told in (self.report or {"nodes": ()})["nodes"]}
+
+    @property
+    def causes(self):
+        """Return {node: the cause of its verdict}, for the message of an assertion."""
+        return {told["node"]: told["cause"] for told in (self.report or {"nodes": ()})["nodes"]}
+
+    @property
+    def restarted(self):
+        """Return the nodes that were restarted or started."""
+        return [told["node"] for told in (self.heal or {"restarted": ()})["restarted"]]
+
+
+def _read(path):
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def playbook(name, check=False, timeout=300, **extra_vars):
+    """Run a playbook of the collection on the scenario's inventories; its reports go to a directory of their own."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="celery-reports-") as directory:
+        told = {"celery_report_dir": directory, **extra_vars}
+        arguments = ["--extra-vars", json.dumps(told), *(["--check"] if check else []), f"taskfleet.celery.{name}"]
+        done = ansible("ansible-playbook", *arguments, timeout=timeout)
+        return Run(done, time.monotonic() - begun, Path(directory))
+
+
+def pids(app=None):
+    """Return {node: main pid} of every declared worker; 0 for one that does not run."""
+    found = {}
+    for host in HOSTS:
+        workers = [worker for worker in host.workers if app in (None, host.app)]
+        if not workers:
+            continue
+        if host.manager == "systemd":
+            units = " ".join(f"{worker.name}.service" for worker in workers)
+            told = host.check(f"systemctl show --property=MainPID --value {units}").split()
+            found.update(zip([worker.node for worker in workers], map(int, told), strict=True))
+        else:
+            found.update((worker.node, worker.pid) for worker in workers)
+    return found
+
+
+class Ledger:
+    """A client on a host sends tasks, steadily, and each task writes its name down once.
+
+    ``sent`` has those that the broker took. A task for which the broker did not answer in time is in no list: nobody
+    knows whether it was taken.
+    """
+
+    def __init__(self, host, task="shop.tasks.sleep_for", args=(), queues=("default",), rate=5, limit=5000, **options):
+        self.host = host
+        self.path = next(value for name, value in host.facts["environment"].items() if name.endswith("_LEDGER"))
+        self.name = uuid.uuid4().hex[:8]
+        self.sent = []
+        self.refused = []
+        self.request = {
+            "app": host.facts["module"],
+            "task": task,
+            "args": list(args),
+            "queues": list(queues),
+            "rate": rate,
+            "limit": limit,
+            "name": self.name,
+            "options": options,
+        }
+
+    def __enter__(self):
+        run = f"{self.host.facts['bin_dir']}/{self.host.app}-run"
+        self.process = self.host.start_process(run, "python", "-B", "-c", SENDER, json.dumps(self.request))
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        wait_for(lambda: self.sent or self.process.poll() is not None, 30, "the ledger's client sends")
+        return self
+
+    def _read(self):
+        for line in self.process.stdout:
+            word, _space, rest = line.strip().partition(" ")
+            if word == "sent":
+                self.sent.append(rest)
+            elif word == "refused":
+                self.refused.append(rest)
+
+    def stop(self):
+        """Send no more. The client ends when its input does."""
+        if self.process.stdin.closed:
+            return
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=60)
+        except BaseException:
+            self.process.kill()
+            raise
+        self.reader.join(timeout=10)
+        assert self.process.returncode == 0, f"the ledger's client failed:\n{self.process.stderr.read()}"
+
+    def __exit__(self, *_problem):
+        self.stop()
+
+    def done(self):
+        """Return {name of a task: how often it was done}, over all hosts."""
+        lines = []
+        for host in HOSTS:
+            if host.app == self.host.app:
+                lines += host.on.run(f"grep ^{self.name}- {self.path}").stdout.split()
+        return Counter(lines)
+
+    def lost(self, timeout=60):
+        """Return the tasks that were sent and are not done after waiting so long. Ends the sending."""
+        self.stop()
+        end = time.monotonic() + timeout
+        while True:
+            missing = set(self.sent) - set(self.done())
+            if not missing or time.monotonic() > end:
+                return missing
+            time.sleep(0.5)
+
+
+def app_named(name):
+    """Return the application of that name."""
+    return next(app for app in APPS if app.name == name)

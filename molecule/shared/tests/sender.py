@@ -1,0 +1,56 @@
+"""Runs on a test host, in the application's environment: sends tasks until its input ends. One JSON request in argv.
+
+Prints "sent NAME" for each that the broker took, and "refused WHY" for each that it did not.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import sys
+import time
+
+from celery.app.utils import find_app
+
+request = json.loads(sys.argv[1])
+app = find_app(request["app"])
+# A broker that hangs must not hold up the client for ever, and RabbitMQ says what it took only if asked to.
+extra = {"confirm_publish": True} if app.conf.broker_url.startswith(("amqp", "pyamqp")) else {"socket_timeout": 5}
+app.conf.broker_transport_options = {**(app.conf.broker_transport_options or {}), **extra}
+app.conf.task_ignore_result = True
+
+
+def over(seconds):
+    """Wait so long, and answer whether the input has ended."""
+    ready, _write, _error = select.select([sys.stdin], [], [], max(seconds, 0))
+    return bool(ready) and not sys.stdin.buffer.read1(1024)
+
+
+connection = app.connection_for_write()
+begun = time.monotonic()
+for number in range(request["limit"]):
+    if over(begun + number / request["rate"] - time.monotonic()):
+        break
+    name = "{}-{}".format(request["name"], number)
+    queue = request["queues"][number % len(request["queues"])]
+    try:
+        app.send_task(
+            request["task"],
+            args=request["args"],
+            kwargs={"entry": name},
+            queue=queue,
+            connection=connection,
+            retry=False,
+            **request["options"],
+        )
+    except Exception as error:
+        print("refused {}: {}".format(type(error).__name__, error), flush=True)
+        try:
+            connection.close()
+        except Exception as problem:
+            print("refused {}: {}".format(type(problem).__name__, problem), flush=True)
+        connection = app.connection_for_write()
+        # What was missed meanwhile is not made up for.
+        begun = time.monotonic() - number / request["rate"]
+    else:
+        print("sent " + name, flush=True)
