@@ -33,6 +33,14 @@ def app_of(item):
     return mark.args[0] if mark else APPS[0].name
 
 
+def is_left_out(item):
+    """Whether a test takes too long for every run, or asks for tasks that the application does not have."""
+    if item.get_closest_marker("whole") and not os.environ.get("TASKFLEET_WHOLE"):
+        return True
+    [app] = [app for app in APPS if app.name == app_of(item)]
+    return bool(item.get_closest_marker("shop")) and not app.host.facts["module"].startswith("shop.")
+
+
 def pytest_generate_tests(metafunc):
     name, found = subjects(metafunc.fixturenames)
     if name is None:
@@ -43,10 +51,9 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    if not os.environ.get("TASKFLEET_WHOLE"):
-        slow = [item for item in items if item.get_closest_marker("whole")]
-        items[:] = [item for item in items if item not in slow]
-        config.hook.pytest_deselected(items=slow)
+    left_out = [item for item in items if is_left_out(item)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
     for item in items:
         item.add_marker(pytest.mark.xdist_group(app_of(item)))
 

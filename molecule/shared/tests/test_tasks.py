@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from helpers import wait_for
+
+pytestmark = pytest.mark.shop
 
 
 def test_result_comes_back(machine):
