@@ -211,6 +211,9 @@ def _state(parts):
     missing = {part: _problem(result) for part, result in parts.items() if _problem(result)}
     evidence = parts.get("evidence") or {}
     missing.update(evidence.get("missing") or {})
+    for one in (parts.get("units") or {}).get("results", []):
+        if _problem(one):
+            missing["the file of {0}".format(one.get("item"))] = _problem(one)
     services = []
     for service, entry in services_of(evidence):
         manager = entry.get("service") or {}

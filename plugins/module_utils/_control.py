@@ -10,6 +10,7 @@ Pure: replies in, states and refusals out. Private to the collection.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import normal
 
@@ -331,7 +332,9 @@ def switched(reply):
 class TaskEvents(Command):
     """Switch task events, whose state a worker tells only when it is switched."""
 
-    on = True
+    def __init__(self, arguments, on):
+        super().__init__(arguments)
+        self.on = on
 
     def state(self, replies):
         return {"task_events": None}
@@ -366,14 +369,6 @@ class TaskEvents(Command):
         return dict(verdict("changed" if told else "unchanged"), **states)
 
 
-class EnableEvents(TaskEvents):
-    pass
-
-
-class DisableEvents(TaskEvents):
-    on = False
-
-
 COMMANDS = {
     "pool_restart": PoolRestart,
     "pool_grow": PoolGrow,
@@ -385,8 +380,8 @@ COMMANDS = {
     "time_limit": TimeLimit,
     "revoke": Revoke,
     "shutdown": Shutdown,
-    "enable_events": EnableEvents,
-    "disable_events": DisableEvents,
+    "enable_events": partial(TaskEvents, on=True),
+    "disable_events": partial(TaskEvents, on=False),
 }
 
 

@@ -44,7 +44,10 @@ message: a sentence about the error. tail: the last lines the application printe
 _BOOTSTRAP = """
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
-import json, os, signal, traceback, types
+import gc, json, os, signal, traceback, types
+
+# It ends soon, and keeps most of what it makes: the collector would walk through a thousand replies again and again.
+gc.disable()
 
 def send(kind, value):
     os_write(json.dumps({kind: value}, default=str, skipkeys=True).encode("utf-8") + b"\\n")

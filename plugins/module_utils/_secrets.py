@@ -10,6 +10,7 @@ Private to the collection.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 MASK = "***"
@@ -29,6 +30,8 @@ _SAID = re.compile(r"(\b\w*(?:passw(?:or)?d|passphrase|secret|api_?key)\w*: )[^\
 _HEADER = re.compile(r"(\bauthorization\W{1,6}(?:basic|bearer|digest|token)\s+)[^\s'\",]+", re.IGNORECASE)
 
 
+# A fleet's replies have the same names a thousand times.
+@lru_cache(maxsize=4096)
 def is_secret_name(name):
     """Tell whether a setting or a variable of this name holds a secret."""
     return bool(_SECRET_NAME.search(str(name)))
@@ -51,6 +54,9 @@ def mask(value, secrets=()):
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= SHORTEST_LITERAL:
             value = value.replace(secret, MASK)
+    # Each of the patterns needs one of these; most texts have none.
+    if ":" not in value and "=" not in value and "authorization" not in value.lower():
+        return value
     value = _URL.sub(r"\1\2:" + MASK + "@", value)
     for pattern in (_ASSIGNED, _QUOTED, _SAID, _HEADER):
         value = pattern.sub(_masked, value)

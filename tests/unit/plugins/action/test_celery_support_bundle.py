@@ -55,7 +55,12 @@ UNIT = "[Service]\nEnvironment=DB_PASSWORD=planted-unit\nExecStart=/opt/shop/ven
 UNITS = {
     "results": [
         {"source": "/etc/systemd/system/shop-worker@w1.service", "content": base64.b64encode(UNIT.encode()).decode()},
-        {"failed": True, "msg": "file not found", "item": "shop-worker@w2"},
+        {
+            "failed": False,
+            "failed_when_suppressed_exception": "(none)",
+            "msg": "file not found",
+            "item": "shop-worker@w2",
+        },
     ]
 }
 INSPECT = {
@@ -141,6 +146,7 @@ def test_the_summary(bundle):
         "  stray process 7: not started by this collection",
         "  not gathered: /nowhere: No such file or directory",
         "  not gathered: app: the application does not import",
+        "  not gathered: the file of shop-worker@w2: file not found",
         "host web2: unreachable: Connection refused",
         "host web3: nothing was gathered: the play failed on it",
     ]

@@ -12,14 +12,14 @@ import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._restart import ask_for_stacks, stop
 
 # Each says when it is ready; what it ignores does not end it. The handler may come while that is being printed.
+# It ends by itself, whatever becomes of the test.
 PROGRAM = """
 import os, signal, sys, time
 for name in sys.argv[1:]:
     signal.signal(getattr(signal, name), signal.SIG_IGN)
 signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b"stacks\\n"))
 print("ready", flush=True)
-while True:
-    time.sleep(60)
+time.sleep(60)
 """
 
 

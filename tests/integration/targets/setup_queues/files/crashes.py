@@ -22,7 +22,7 @@ import time
 HERE = pathlib.Path(__file__).parent
 QUEUES = ["celery", "prio", "quo"]
 # Rounds in which the runs after a crash may crash, too.
-ROUNDS = 8
+ROUNDS = 4
 
 
 class Broker:
@@ -41,14 +41,24 @@ class Broker:
         }
         self.execute = _runtime.run
         self.number = 0
+        # One for all: there are some hundred questions, and it takes its time to start.
+        self.oracle = subprocess.Popen(
+            [self.python, str(HERE / "oracle.py"), "serve", url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, question):
+        print(question, file=self.oracle.stdin, flush=True)
+        return json.loads(self.oracle.stdout.readline() or sys.exit("the oracle has ended"))
 
     def snapshot(self):
-        command = [self.python, str(HERE / "oracle.py"), "snapshot", self.url]
-        told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        told = self.ask("snapshot")
         if not self.url.startswith("redis"):
             # A crash of any client changes it in a quorum queue.
             del told["in_order"]
-            subprocess.run([self.python, str(HERE / "oracle.py"), "forget", self.url], check=True)
+            self.ask("forget")
         return told
 
     def run(self, what, path, crash_at=0):

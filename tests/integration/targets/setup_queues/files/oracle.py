@@ -7,6 +7,7 @@
 oracle.py fill URL COUNT      tasks of mixed priority and ETA, and messages that are no tasks, into celery, prio and quo
 oracle.py snapshot URL        prints {"digest", "messages", "strays"}: of all messages, byte for byte and in order
 oracle.py forget URL          deletes the record of what was restored on RabbitMQ
+oracle.py serve URL           does these two for each line that is read; prints a line for each
 oracle.py traffic URL SECONDS sends and takes numbered tasks meanwhile; prints {"sent", "taken"}
 oracle.py numbers URL         takes all that is left; prints the numbers
 """
@@ -141,6 +142,7 @@ def forget(url):
     """Let RabbitMQ forget what was restored: each entry is one more that a restore has to read."""
     with Connection(url) as connection:
         connection.channel().queue_delete("taskfleet.restored")
+    print("{}")
 
 
 def snapshot(url):
@@ -152,6 +154,13 @@ def snapshot(url):
     loose = dict(found) if is_redis(url) else dict(found, quo=sorted(found["quo"]))
     number = sum(map(len, found.values()))
     print(json.dumps({"digest": digest(loose), "in_order": digest(found), "messages": number, "strays": strays(url)}))
+
+
+def serve(url):
+    """Answer what is asked on standard input, line by line."""
+    for line in sys.stdin:
+        {"snapshot": snapshot, "forget": forget}[line.strip()](url)
+        sys.stdout.flush()
 
 
 def digest(found):
@@ -238,6 +247,6 @@ def numbers(url):
 if __name__ == "__main__":
     import amqp.method_framing
 
-    {"fill": fill, "forget": forget, "snapshot": snapshot, "traffic": traffic, "numbers": numbers}[sys.argv[1]](
-        *sys.argv[2:]
-    )
+    {"fill": fill, "forget": forget, "snapshot": snapshot, "serve": serve, "traffic": traffic, "numbers": numbers}[
+        sys.argv[1]
+    ](*sys.argv[2:])
