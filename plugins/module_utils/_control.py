@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import normal
+from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import normal, setting
 
 STATS = ["stats", {}]
 
@@ -134,7 +134,7 @@ class PoolRestart(Command):
         kind = pool_kind(replies["stats"])
         if kind != "prefork":
             raise Refused("the {0} pool has no processes to replace".format(kind), "restart the worker")
-        if not replies["conf"].get("worker_pool_restarts"):
+        if not setting(replies["conf"], "worker_pool_restarts"):
             raise Refused("worker_pool_restarts is off", "set worker_pool_restarts: true in celery_worker_settings")
 
     def wanted(self, before):

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import setting
+
 SCHEMA = 1
 
 # A reply to ``registered`` names a task as "shop.add [rate_limit=1/h exchange=...]".
@@ -124,7 +126,7 @@ def _visibility_timeout(told):
     """What the workers' own settings say, in seconds."""
     for node in told["nodes"].values():
         for sample in node["control"]:
-            options = (sample.get("conf") or {}).get("broker_transport_options") or {}
+            options = setting(sample.get("conf") or {}, "broker_transport_options") or {}
             if isinstance(options, dict) and isinstance(options.get("visibility_timeout"), (int, float)):
                 return options["visibility_timeout"]
     return None

@@ -35,6 +35,17 @@ def broker_of(told):
     return dict(NOT_ASKED, **told.get("broker", {}))
 
 
+def setting(conf, name):
+    """Return a setting from a worker's reply to conf, or None.
+
+    The reply has the application's own spelling: with a namespace, as Django projects have, CELERY_WORKER_POOL_RESTARTS.
+    """
+    suffix = "_" + name.upper()
+    spelled = [key for key in sorted(conf) if key.upper() == name.upper() or (key.isupper() and key.endswith(suffix))]
+    # What was set at run time is spelled as Celery does, and wins.
+    return conf[name if name in conf else spelled[0]] if spelled else None
+
+
 def commands(methods, task_ids):
     """Return the control commands, each with its parameters, in the order in which they are sent."""
     parameters = {"active": {"safe": True}, "conf": {"with_defaults": False}, "query_task": {"ids": list(task_ids)}}

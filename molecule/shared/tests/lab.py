@@ -31,6 +31,18 @@ class Run:
         return {told["node"]: (told["verdict"], told["reason"]) for told in (self.report or {"nodes": ()})["nodes"]}
 
     @property
+    def ill(self):
+        """Return {node, "beat" or "flower": (verdict, reason)} of all that are not healthy."""
+        told = self.report or {"nodes": (), "beat": None, "flower": None}
+        singles = {kind: (told[kind]["verdict"], told[kind]["reason"]) for kind in ("beat", "flower") if told[kind]}
+        return {name: found for name, found in {**self.verdicts, **singles}.items() if found[0] != "healthy"}
+
+    @property
+    def findings(self):
+        """Return {(reason, subject)} of what no single node is guilty of."""
+        return {(told["reason"], told["subject"]) for told in (self.report or {"findings": ()})["findings"]}
+
+    @property
     def causes(self):
         """Return {node: the cause of its verdict}, for the message of an assertion."""
         return {told["node"]: told["cause"] for told in (self.report or {"nodes": ()})["nodes"]}

@@ -848,8 +848,9 @@ def merge_defaults(app, node):
 
 
 def set_by_application(conf, name):
-    """Settings are a chain of mappings; the last one holds Celery's defaults."""
-    return any(key in mapping for mapping in conf.maps[:-1] for key in (name, name.upper()))
+    """Settings are a chain of mappings; the last one holds Celery's defaults. A namespace is a prefix of the names."""
+    names = (name, name.upper(), (conf.prefix or "") + name.upper())
+    return any(key in mapping for mapping in conf.maps[:-1] for key in names)
 
 
 def make_step(worker):

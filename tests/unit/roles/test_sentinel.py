@@ -140,6 +140,20 @@ def test_client_name_needs_a_kombu_that_knows_it(sentinel):
     assert "client_name" not in sentinel.transport_defaults("redis", "w1@h", (5, 5))[0]
 
 
+@pytest.mark.parametrize(
+    ("prefix", "name", "expected"),
+    [
+        (None, "broker_channel_error_retry", True),
+        (None, "BROKER_CHANNEL_ERROR_RETRY", True),
+        ("CELERY_", "CELERY_BROKER_CHANNEL_ERROR_RETRY", True),
+        (None, "CELERY_BROKER_CHANNEL_ERROR_RETRY", False),
+    ],
+)
+def test_what_the_application_sets_is_known_in_its_namespace(sentinel, prefix, name, expected):
+    conf = types.SimpleNamespace(prefix=prefix, maps=[{}, {name: False}, {"broker_channel_error_retry": False}])
+    assert sentinel.set_by_application(conf, "broker_channel_error_retry") is expected
+
+
 def test_rabbitmq_keeps_its_settings(sentinel):
     assert sentinel.transport_defaults("amqp", "w1@h", (5, 7)) == ({}, {})
 

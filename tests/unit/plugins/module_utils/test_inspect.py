@@ -158,3 +158,18 @@ def test_commands_keep_one_order_and_leave_arguments_out():
         ["active", {"safe": True}],
         ["query_task", {"ids": ["x"]}],
     ]
+
+
+@pytest.mark.parametrize(
+    ("conf", "expected"),
+    [
+        ({"worker_pool_restarts": True}, True),
+        ({"WORKER_POOL_RESTARTS": True}, True),
+        ({"CELERY_WORKER_POOL_RESTARTS": True}, True),
+        ({"CELERY_WORKER_POOL_RESTARTS": True, "worker_pool_restarts": False}, False),
+        ({"CELERY_WORKER_POOL_RESTARTS_SOON": True}, None),
+        ({}, None),
+    ],
+)
+def test_a_setting_is_found_in_the_spelling_of_the_application(conf, expected):
+    assert _inspect.setting(conf, "worker_pool_restarts") is expected

@@ -264,8 +264,8 @@ def second_beat():
     return fleet
 
 
-def short_visibility():
-    conf = {"broker_transport_options": {"visibility_timeout": 10}}
+def short_visibility(name="broker_transport_options"):
+    conf = {name: {"visibility_timeout": 10}}
     return Fleet().set_reply("conf", [conf, conf])
 
 
@@ -295,6 +295,10 @@ def test_finding(reason, fleet, subject):
 
 def test_every_finding_is_reached():
     assert [reason for reason, _fleet, _subject in SUBJECTS] == list(FINDINGS)
+
+
+def test_visibility_timeout_in_a_namespace():
+    assert set(findings(short_visibility("CELERY_BROKER_TRANSPORT_OPTIONS"))) == {"visibility_timeout_short"}
 
 
 def test_findings_at_their_thresholds():
