@@ -8,6 +8,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 recipe=$root/molecule/images
+ingredients=("$recipe"/{Dockerfile,init,packages.downloaded,packages.installed,ssh-session,zipcache.py})
 logs=$root/.cache/logs
 extra_certificates=/usr/local/share/ca-certificates
 label=taskfleet.recipe
@@ -15,7 +16,7 @@ label=taskfleet.recipe
 # What the image is made of, as one digest: a changed recipe builds anew.
 digest() {
     {
-        cat "$recipe"/Dockerfile "$recipe"/init "$recipe"/packages.*
+        cat "${ingredients[@]}"
         find "$extra_certificates" -name '*.crt' -exec cat {} + 2>/dev/null || true
     } | sha256sum | cut -c1-16
 }
@@ -46,7 +47,7 @@ build() {
     elif ! docker image inspect "$base" >/dev/null 2>&1; then
         bootstrap "$suite" "$base"
     fi
-    cp "$recipe"/Dockerfile "$recipe"/init "$recipe"/packages.* "$context"
+    cp "${ingredients[@]}" "$context"
     mkdir "$context/ca-certificates"
     find "$extra_certificates" -name '*.crt' -exec cp {} "$context/ca-certificates" \; 2>/dev/null || true
     DOCKER_BUILDKIT=0 docker build --quiet --label "$label=$(digest)" --build-arg "BASE=$base" --tag "$image" "$context"

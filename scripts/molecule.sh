@@ -12,6 +12,7 @@ logs=.cache/logs
 mkdir -p "$results" "$logs"
 rm -f "$counts"
 
+need_programs ssh:openssh-client
 scripts/venv.sh dev
 scripts/docker.sh
 scripts/images.sh
