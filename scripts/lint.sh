@@ -4,13 +4,16 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 # The slow ones first.
-gates=(sanity importer antsibull ansible-lint yamllint shellcheck ruff-check ruff-format role-docs)
+gates=(sanity importer antsibull ansible-lint yamllint shellcheck ruff-check ruff-format vermin role-docs)
 
 gate_role_docs() { python scripts/role_docs.py check; }
 
 gate_ruff_check() { ruff check .; }
 
 gate_ruff_format() { ruff format --check --diff .; }
+
+# What the oldest Python lacks besides syntax, which ruff knows: names of the standard library.
+gate_vermin() { vermin --target=3.8- --violations --no-tips plugins/modules plugins/module_utils roles/*/files; }
 
 gate_yamllint() { yamllint --strict .; }
 

@@ -31,11 +31,11 @@ SCHEMA = 1
 # Seconds.
 STALL_AFTER = 10  # without a turn of the loop, or without an answer on a connection that owes one
 TURN_WITHIN = 5  # a healthy loop turns each second, and each three in a greenlet pool
-IDLE_AFTER = 10  # with free slots, waiting work, and none taken
+IDLE_AFTER = 8  # with free slots, waiting work, and none taken
 START_GRACE = float(os.environ.get("TASKFLEET_START_GRACE", "60"))
 RECONNECT_GRACE = 60  # Celery waits up to 30 s between two attempts to connect
 OVERRUN_GRACE = 10  # what a hard limit may take to be enforced
-OBSERVE_EVERY = 5
+OBSERVE_EVERY = 4
 OBSERVE_TIMEOUT = 5
 PROVE_EVERY = float(os.environ.get("TASKFLEET_PROOF_INTERVAL", "60"))
 BEAT_STALL_AFTER = 30

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,7 +14,11 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
+
+import yaml
 
 FILES = Path(__file__).with_name("files")
 # ansible-test runs a copy of the targets alone, and tells where the rest is.
@@ -79,24 +85,78 @@ class Redis:
         return f"redis://127.0.0.1:{port or self.port}/{database}"
 
 
+class RabbitMQ:
+    """A virtual host of its own on the RabbitMQ that all tests share, which can be cut off and joined again."""
+
+    def __init__(self, name):
+        shared = os.environ.get("SENTINEL_RABBITMQ", "")
+        assert shared, "SENTINEL_RABBITMQ is not set; expected `amqp://user:password@host:port// http://host:port`"
+        amqp, management = shared.split()
+        parts = urllib.parse.urlsplit(amqp)
+        self.account = f"{parts.username}:{parts.password}"
+        self.port = parts.port
+        self.vhost = f"{name}-{os.getpid()}"
+        self.api = f"{management}/api"
+        self.call("PUT", f"vhosts/{self.vhost}")
+        rights = json.dumps(dict.fromkeys(("configure", "write", "read"), ".*")).encode()
+        self.call("PUT", f"permissions/{self.vhost}/{parts.username}", rights)
+        self.proxy = Proxy(self.port)
+
+    def call(self, method, path, body=None):
+        token = base64.b64encode(self.account.encode()).decode()
+        headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.api}/{path}", data=body, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=20):
+            pass
+
+    def url(self, port=None):
+        return f"amqp://{self.account}@127.0.0.1:{port or self.proxy.port}/{self.vhost}"
+
+    def stop(self):
+        self.proxy.down()
+
+    def start(self):
+        self.proxy.up()
+
+    def end(self):
+        self.call("DELETE", f"vhosts/{self.vhost}")
+
+
 class Proxy:
     """Forwards connections to a port, until told that those which match must die without a word."""
 
-    def __init__(self, port, mute_first=False):
+    def __init__(self, port, mute_first=False, mute_on=None):
         self.target = port
         self.mute_first = mute_first
+        self.mute_on = mute_on
         self.dead = []
         self.pairs = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.port = 0
+        self.up()
 
-    def accept(self):
+    def up(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def down(self):
+        """Refuse connections, and end those that there are."""
+        for one in (self.listener, *(one for pair in self.pairs for one in pair["sockets"])):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self.pairs = []
+
+    def accept(self, listener):
         while True:
             try:
-                inner, _address = self.listener.accept()
+                inner, _address = listener.accept()
+            except OSError:
+                return
+            try:
                 outer = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
+                inner.close()
                 continue
             pair = {"sockets": (inner, outer), "last": b""}
             self.pairs.append(pair)
@@ -108,6 +168,8 @@ class Proxy:
     def pump(self, pair, source, sink):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if self.mute_on and self.mute_on in data:
+                    self.dead.append(pair)
                 if pair in self.dead:
                     continue
                 if source is pair["sockets"][0]:
@@ -142,6 +204,31 @@ class Manager:
     def heard(self, line, since=0.0):
         """How often a line that begins so was said since then."""
         return sum(1 for when, text in self.said if when >= since and text.startswith(line))
+
+
+class Probes:
+    """The probe of docs/sentinel.md, and what it tells Docker and Kubernetes to run."""
+
+    def __init__(self, directory, heartbeat):
+        page = (COLLECTION / "docs/sentinel.md").read_text().partition("## In containers")[2]
+        blocks = dict(re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL))
+        (directory / "worker-probe").write_text(blocks["sh"])
+        (directory / "worker-probe").chmod(0o755)
+        self.environment = {"PATH": f"{directory}:/usr/bin:/bin", "TASKFLEET_HEARTBEAT": str(heartbeat)}
+        kubernetes = yaml.safe_load(blocks["yaml"])
+        self.commands = {
+            # Docker gives it to a shell.
+            "docker": ["sh", "-c", blocks["dockerfile"].rpartition(" CMD ")[2]],
+            "startup": kubernetes["startupProbe"]["exec"]["command"],
+            "liveness": kubernetes["livenessProbe"]["exec"]["command"],
+        }
+
+    def results(self):
+        """The exit codes."""
+        return {
+            name: subprocess.run(argv, env=self.environment, stdout=subprocess.DEVNULL, timeout=20).returncode
+            for name, argv in self.commands.items()
+        }
 
 
 class Process:
@@ -205,10 +292,19 @@ class Worker(Process):
     """A real worker with the sentinel."""
 
     def __init__(
-        self, directory, python, broker, pool="prefork", results="", loads=("taskfleet_sentinel",), **environment
+        self,
+        directory,
+        python,
+        broker,
+        pool="prefork",
+        results="",
+        loads=("taskfleet_sentinel",),
+        mingle=False,
+        **environment,
     ):
         words = ["worker", f"--hostname={NODE}", "--queues=default,reports"]
-        words += [f"--pool={pool}", "--concurrency=2", "--without-gossip", "--without-mingle", "--time-limit=40"]
+        words += [f"--pool={pool}", "--concurrency=2", "--without-gossip", "--time-limit=40"]
+        words += [] if mingle else ["--without-mingle"]
         words += [f"--include={','.join(loads)}", "--loglevel=INFO"]
         super().__init__(directory, python, "w1", words, {"BROKER": broker, "RESULTS": results, **environment})
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import time
 
 import pytest
-from harness import NODE, Beat, Manager, Proxy, Redis, Worker, pythons, wait_for
+from harness import NODE, Beat, Manager, Probes, Proxy, RabbitMQ, Redis, Worker, pythons, wait_for
 
 POOLS = ["prefork", "solo", "threads", "gevent", "eventlet"]
 PYTHONS = pythons()
@@ -23,11 +24,24 @@ def redis(tmp_path):
 
 
 @pytest.fixture
+def rabbitmq(tmp_path):
+    server = RabbitMQ(tmp_path.name)
+    yield server
+    server.end()
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request):
+    """Each of the two, where the outcome must be the same."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
 def start(tmp_path, redis):
     workers = []
 
-    def started(pool="prefork", release=NEWEST, **options):
-        options.setdefault("broker", redis.url())
+    def started(pool="prefork", release=NEWEST, broker=None, **options):
+        options["broker"] = broker or redis.url()
         worker = Worker(tmp_path, PYTHONS[release], pool=pool, results=redis.url(1), **options)
         workers.append(worker)
         return worker
@@ -45,8 +59,8 @@ def combinations():
 
 
 @pytest.mark.parametrize(("release", "pool"), combinations())
-def test_ready_busy_and_drain(start, redis, release, pool):
-    worker = start(pool, release)
+def test_ready_busy_and_drain(start, broker, release, pool):
+    worker = start(pool, release, broker.url())
     ready = worker.wait_for(30, "ready", state="ready")
     assert (ready["schema"], ready["node"], ready["pid"]) == (1, NODE, worker.process.pid)
     assert ready["pool"] == pool
@@ -76,9 +90,9 @@ def test_ready_busy_and_drain(start, redis, release, pool):
 
 
 @pytest.mark.parametrize(("release", "pool"), combinations())
-def test_blocked_loop(start, release, pool, tmp_path):
+def test_blocked_loop(start, broker, release, pool, tmp_path):
     manager = Manager(tmp_path)
-    worker = start(pool, release, NOTIFY_SOCKET=manager.path)
+    worker = start(pool, release, broker.url(), NOTIFY_SOCKET=manager.path)
     worker.wait_for(30, "ready", state="ready", problem="")
     wait_for(lambda: manager.heard("READY=1"), 5, "systemd is told")
     worker.control("block", seconds=17)
@@ -101,17 +115,28 @@ def test_dead_consumer_connection(start, redis, release, pool):
     assert found["broker"]["reachable"] is True
 
 
-@pytest.mark.parametrize(("release", "pool"), combinations())
-def test_broker_down_and_back(start, redis, release, pool, tmp_path):
-    manager = Manager(tmp_path)
-    worker = start(pool, release, NOTIFY_SOCKET=manager.path)
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
+def test_dead_consumer_connection_to_rabbitmq(start, rabbitmq, pool):
+    worker = start(pool, broker=rabbitmq.url())
     worker.wait_for(30, "ready", state="ready")
-    redis.stop()
+    wait_for(lambda: worker.file["broker"]["last_proof"], 15, "the observer has asked")
+    # The consumer's is the first that a worker opens.
+    rabbitmq.proxy.dead.append(rabbitmq.proxy.pairs[0])
+    found = worker.wait_for(SOON + 3, "the dead connection is seen", problem="connection_lost")
+    assert found["broker"]["reachable"] is True
+
+
+@pytest.mark.parametrize(("release", "pool"), combinations())
+def test_broker_down_and_back(start, broker, release, pool, tmp_path):
+    manager = Manager(tmp_path)
+    worker = start(pool, release, broker.url(), NOTIFY_SOCKET=manager.path)
+    worker.wait_for(30, "ready", state="ready")
+    broker.stop()
     worker.wait_for(SOON, "the broker is seen to be down", state="broker_down", problem="")
     gone = time.monotonic()
     wait_for(lambda: manager.heard("WATCHDOG=1", gone + 15), 30, "it is vouched for while the broker is down")
     assert worker.file["problem"] == ""
-    redis.start()
+    broker.start()
     worker.wait_for(45, "it is back", state="ready", problem="")
     assert worker.works(2)
     assert worker.file["broker"]["reconnects"] >= 1
@@ -155,6 +180,32 @@ def test_hung_at_start(start, redis, tmp_path):
 
 
 @pytest.mark.parametrize("release", PYTHONS)
+def test_hung_in_mingle(start, redis, release, tmp_path):
+    """Its question to the other workers never gets through, on no connection."""
+    manager = Manager(tmp_path)
+    hello = base64.b64encode(b'{"method": "hello"')
+    proxy = Proxy(redis.port, mute_on=hello)
+    worker = start(
+        "prefork",
+        release,
+        redis.url(port=proxy.port),
+        mingle=True,
+        NOTIFY_SOCKET=manager.path,
+        TASKFLEET_START_GRACE="8",
+    )
+    found = worker.wait_for(30, "it is seen to hang", state="starting", problem="hung_in_startup")
+    assert found["broker"]["reachable"] is True
+    assert proxy.dead
+    log = worker.log.read_text()
+    assert "mingle: searching for neighbors" in log
+    assert "mingle: " not in log.partition("mingle: searching for neighbors")[2]
+    assert not manager.heard("READY=1")
+    proxy.mute_on = None
+    worker.wait_for(60, "it comes through once its question is answered", state="ready")
+    wait_for(lambda: manager.heard("READY=1"), 5, "systemd is told")
+
+
+@pytest.mark.parametrize("release", PYTHONS)
 def test_stopped_child(start, release):
     worker = start("prefork", release)
     worker.wait_for(30, "ready", state="ready")
@@ -186,7 +237,7 @@ def test_takes_no_work(start, release, pool):
     worker.control("deafen")
     wait_for(lambda: worker.file["broker"]["silent_for"] is None, 10, "it asks for no more tasks")
     worker.run("add.delay(1, 1); add.delay(1, 1); add.delay(1, 1)")
-    found = worker.wait_for(SOON + 5, "work waits and none is taken", problem="not_consuming")
+    found = worker.wait_for(SOON, "work waits and none is taken", problem="not_consuming")
     assert found["broker"]["waiting"] >= 1
 
 
@@ -258,6 +309,31 @@ def test_stands_aside_in_a_celery_that_it_does_not_know(start, release, tmp_path
     assert worker.file["sentinel"] == "this Celery cannot be watched"
     assert worker.log.read_text().count("taskfleet_sentinel:") == 1
     assert worker.end() == 0
+
+
+def test_the_probes_for_containers(start, redis, tmp_path):
+    """The page's probe, and the lines for Docker and Kubernetes, as they stand there."""
+    probes = Probes(tmp_path, tmp_path / "w1.json")
+    assert probes.results() == {"docker": 1, "startup": 1, "liveness": 1}
+    worker = start()
+    wait_for(lambda: probes.results() == {"docker": 0, "startup": 0, "liveness": 0}, 30, "all see that it is ready")
+    assert worker.file["state"] == "ready"
+    redis.stop()
+    wait_for(lambda: probes.results()["startup"] == 3, 20, "the probe cannot tell")
+    assert probes.results() == {"docker": 0, "startup": 3, "liveness": 0}
+    redis.start()
+    worker.wait_for(45, "it is back", state="ready", problem="")
+    worker.process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: probes.results() == {"docker": 1, "startup": 1, "liveness": 1}, 20, "all see that it is stopped")
+    worker.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: probes.results()["liveness"] == 0, 10, "it goes on")
+
+
+def test_the_probes_for_containers_let_a_worker_be_that_cannot_be_watched(start, tmp_path):
+    probes = Probes(tmp_path, tmp_path / "w1.json")
+    worker = start(loads=("future", "taskfleet_sentinel"))
+    wait_for(lambda: worker.file.get("sentinel"), 30, "the sentinel stands aside")
+    assert probes.results() == {"docker": 0, "startup": 3, "liveness": 0}
 
 
 def test_connections_are_named_and_the_applications_options_win(start, redis):
