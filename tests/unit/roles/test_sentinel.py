@@ -66,8 +66,8 @@ HEALTHY = {
         ({"missing": ["a", "b"]}, "ready", "wrong_queues", True),
         ({"stopped": [7]}, "ready", "pool_dead", True),
         ({"undelivered": 11}, "ready", "pool_dead", True),
-        ({"waiting": 3, "idle_waiting": 11}, "ready", "not_consuming", True),
-        ({"waiting": 3, "idle_waiting": 9}, "ready", "", True),
+        ({"waiting": 3, "idle_waiting": 9}, "ready", "not_consuming", True),
+        ({"waiting": 3, "idle_waiting": 7}, "ready", "", True),
         ({"waiting": 0, "idle_waiting": 100}, "ready", "", True),
     ],
 )
