@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs ansible-test on a copy of the checkout, below the path that it insists on.
+# Runs side by side need a STREAM each, which names their copy and their log.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -19,8 +20,10 @@ print(re.search(r"pip='([0-9.]+)'", source)[1])
 PYTHON
     )
     script=$downloads/get_pip_${version//./_}.py
-    [ ! -f "$script" ] || return 0
     mkdir -p "$downloads"
+    exec 9>"$downloads/lock"
+    flock 9
+    [ ! -f "$script" ] || return 0
     .venv/bin/pip download --quiet --quiet --disable-pip-version-check --no-deps --dest "$downloads" "pip==$version"
     cat >"$script" <<PYTHON
 import os
@@ -37,9 +40,10 @@ PYTHON
 }
 
 checkout=$PWD
-tree=.cache/tree-${1:?usage: $0 sanity|units|integration [ARGUMENTS]}/ansible_collections/taskfleet/celery
+name=${1:?usage: [STREAM=NAME] $0 sanity|units|integration [ARGUMENTS]}${STREAM:+-$STREAM}
+tree=.cache/tree-$name/ansible_collections/taskfleet/celery
 copy_tree "$tree"
-seed_pip
+(seed_pip)
 
 cd "$tree"
 if [ "$1" = integration ]; then
@@ -47,7 +51,7 @@ if [ "$1" = integration ]; then
 fi
 # Without the user's PATH: ansible-test takes a shim of a version manager for a Python.
 export PATH=$checkout/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-log=$checkout/.cache/ansible-test-$1.log
+log=$checkout/.cache/ansible-test-$name.log
 ansible-test "$@" 2>&1 | tee "$log"
 if grep -q 'All targets skipped' "$log"; then
     die "ansible-test $1 found nothing to test. Expected tests to run."

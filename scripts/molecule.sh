@@ -37,6 +37,10 @@ fi
 declare -A jobs=()
 for scenario in "$@"; do
     rm -f "$results/$scenario.xml"
+    # As many at once as keep the processors busy; more would only starve each other.
+    while [ "$(jobs -pr | wc -l)" -ge "$(($(nproc) + 1))" ]; do
+        wait -n || true
+    done
     run "$scenario" &
     jobs[$scenario]=$!
 done
