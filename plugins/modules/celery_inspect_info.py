@@ -72,6 +72,11 @@ options:
       - Seconds that the whole call may take.
     type: float
     default: 10
+notes:
+  - Leaves nothing on the broker, also where answers come after it has ended, with one exception that no client can
+    prevent. A worker looks the reply queue up, then writes to it. On Redis, one that was stopped between these two, and
+    goes on after the queue was deleted, leaves one key C(*.reply.celery.pidbox) with its answer. The finding
+    C(orphan_reply_keys) of M(taskfleet.celery.celery_fleet_health) counts such keys; they may be deleted while nobody asks.
 seealso:
   - module: taskfleet.celery.celery_app_info
 """
