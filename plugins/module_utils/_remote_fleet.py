@@ -9,6 +9,7 @@ Runs inside the application's Python. Private to the collection.
 
 from __future__ import annotations
 
+import re
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import application, failure
@@ -41,6 +42,10 @@ QUEUES = 0.25
 BACKEND, SEARCH = 2.0, 0.5
 # What the replies are called that workers send to probes (kombu's pidbox).
 REPLY_KEYS = "*.reply.celery.pidbox"
+# Queues that belong to one process: remote control, and task events.
+OWN = re.compile(r".*\.pidbox\Z|celeryev(\.|\Z)")
+# How Celery's JSON begins a result that tells of a failure.
+FAILURE = b'{"status": "FAILURE"'
 BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
 
 
@@ -105,6 +110,7 @@ class Fleet:
         kind = kind_of(broker["transport"])
         if kind in KINDS:
             self.queues = KINDS[kind](connection, exchanges)
+        self.search = arguments["search"] and self.queues is not None and self.queues.kind == "redis"
         self.alarms = []
         if kind == "amqp":
             connection.connection.on_blocked = self.on_blocked
@@ -143,6 +149,9 @@ class Fleet:
         if self.queues is None:
             return told
         try:
+            if self.search:
+                self.names = with_others(self.names, self.queues.all_bound(SEARCH))
+                self.search = False
             told.update(self.queues.info(self.names, Clock(max(share.left(), 1.0))))
         except Exception as error:
             told["broker"] = self.failed(error)
@@ -156,6 +165,8 @@ class Fleet:
         if self.arguments["app"]:
             backend = check_backend(self.app, self.broker, min(BACKEND, clock.left()))
             told["result_backend"] = {key: backend[key] for key in ("reachable", "error")}
+            if backend["type"] in ("redis", "rediss", "sentinel") and backend["reachable"]:
+                told["failures"] = {"count": failures(self.app.backend, min(SEARCH, clock.left()))}
         if self.queues is not None and self.queues.kind == "redis":
             try:
                 told.update(self.redis_facts(clock))
@@ -179,3 +190,22 @@ class Fleet:
         # Of a search that the time ended, a small number says nothing.
         told["orphan_reply_keys"] = count
         return told
+
+
+def with_others(names, bound):
+    """Return the names with those of the queues that somebody else made, if there was the time to find them."""
+    return sorted({*names, *(name for name in bound or () if name and not OWN.match(name))})
+
+
+def failures(backend, seconds):
+    """Return how many results of tasks tell of a failure: of many results, those that the time was enough for."""
+    end = time.monotonic() + seconds
+    prefix = backend.task_keyprefix.decode() if isinstance(backend.task_keyprefix, bytes) else backend.task_keyprefix
+    count, cursor = 0, None
+    while cursor != 0 and time.monotonic() < end:
+        cursor, keys = backend.client.scan(cursor or 0, match=prefix + "*", count=1000)
+        pipeline = backend.client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.getrange(key, 0, len(FAILURE) - 1)
+        count += pipeline.execute().count(FAILURE)
+    return count

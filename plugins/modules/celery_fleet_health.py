@@ -125,6 +125,7 @@ options:
   queues:
     description:
       - Further queues to look into. Those of O(expected) and those that the application names are looked into anyway.
+        On Redis, so are all others that anybody made, unless O(elsewhere) names nodes.
     type: list
     elements: str
     default: []
@@ -503,6 +504,8 @@ def ask(module, environment, problem, expected, patience):
         "once": ONCE,
         "awaited": [node["node"] for node in expected["nodes"] if node["state"] != "stopped"],
         "queues": [*module.params["queues"], *(name for node in expected["nodes"] for name in node.get("queues", ()))],
+        # With a part of the fleet, the queues of the others would be nobody's.
+        "search": not module.params["elsewhere"],
         "samples": patience["samples"],
         "interval": patience["interval"],
         # Who has not answered while all others did, and for so long, will not.

@@ -264,5 +264,6 @@ def module(host, module_name, **arguments):
         f"--module-name=taskfleet.celery.{module_name}",
         f"--args={json.dumps(arguments)}",
     )
-    assert " | SUCCESS => " in done.stdout, done.stdout + done.stderr
-    return json.loads(done.stdout.partition(" => ")[2])
+    status, _arrow, told = done.stdout.partition(" => ")
+    assert status.endswith((" | SUCCESS", " | CHANGED")), done.stdout + done.stderr
+    return json.loads(told)

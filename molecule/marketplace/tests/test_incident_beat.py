@@ -1,0 +1,47 @@
+"""Tasks are not executed, as beat is down. The document: look whether beat runs, and read its log."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import Service, deploy, failures, host_named, wait_for
+from lab import pids, playbook
+
+pytestmark = pytest.mark.whole
+
+
+def totals(host):
+    [stats] = host.inspect("stats", "celery@market").values()
+    return stats["total"].get("promotions.tasks.process_notification_queue", 0)
+
+
+def test_beat_is_down():
+    host = host_named("market")
+    beat, before = Service(host, "beat"), pids()
+    beat.stop()
+    run = playbook("health")
+    assert run.ill == {"beat": ("down", "not_running")}
+    assert run.rc != 0
+    # Its log's last lines are in the evidence; what starts it is the deployment, which changes nothing else.
+    done = deploy("--limit=celery_beat")
+    assert done.returncode == 0, failures(done)
+    assert beat.is_running
+    sent = totals(host)
+    wait_for(lambda: totals(host) > sent, 30, "beat sends again")
+    assert playbook("health").ill == {}
+    assert pids() == before
+
+
+def test_beat_does_not_tick():
+    """It runs, and sends nothing: `docker-compose ps` would show it up."""
+    host = host_named("market")
+    beat, before = Service(host, "beat"), pids()
+    old = beat.pid
+    # Out of the watchdog's sight for the length of the test.
+    host.check(f"systemctl kill --kill-whom=main --signal=STOP {beat.name}.service")
+    run = playbook("health")
+    assert run.ill == {"beat": ("stuck", "loop_stalled")}
+    wait_for(lambda: beat.pid not in (0, old), 90, "the watchdog has started it again")
+    sent = totals(host)
+    wait_for(lambda: totals(host) > sent, 60, "beat sends again")
+    assert playbook("health").ill == {}
+    assert pids() == before

@@ -1,0 +1,62 @@
+"""A task fails again and again. The document asks for retries, a dead-letter queue and an alert, and has none of them."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import host_named, module, wait_for
+from lab import Ledger, playbook
+
+pytestmark = pytest.mark.whole
+
+NODE = "celery@market"
+CACHE = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+from django.core.cache import cache
+cache.set("notifications-refused", sys.argv[1] == "refused", None)
+"""
+
+
+def notifications(host, state):
+    host.python(CACHE, f"{host.facts['bin_dir']}/{host.app}-run", "python", "-B", "-", state)
+
+
+def connection(host):
+    facts = host.facts
+    return {
+        "celery_python": facts["python"],
+        "app": facts["module"],
+        "chdir": facts["source_dir"],
+        "environment_file": f"{facts['config_dir']}/celery.env",
+        "user": facts["user"],
+    }
+
+
+def dead(host):
+    told = module(host, "celery_queue_info", queues=["dead_letter"], **connection(host))
+    return told["queues"]["dead_letter"]["ready"]
+
+
+def test_what_fails_for_good_is_kept_and_delivered_later():
+    host = host_named("market")
+    notifications(host, "refused")
+    try:
+        task = "promotions.tasks.send_notification"
+        with Ledger(host, task, args=["ana"], queues=["celery"], rate=50, limit=12) as ledger:
+            wait_for(lambda: len(ledger.sent) == 12, 30, "all are sent")
+            wait_for(lambda: dead(host) == 12, 90, "all have failed four times and are kept")
+        run = playbook("health")
+        assert run.ill == {}, run.causes
+        assert ("uncovered_queue", "dead_letter") in run.findings
+        assert ("failures", "tasks") in run.findings
+    finally:
+        notifications(host, "accepted")
+    # The cause is mended: one worker works them off, and lets go of the queue.
+    for command in ("add_consumer", "cancel_consumer"):
+        module(host, "celery_control", command=command, queue="dead_letter", destination=[NODE], **connection(host))
+        assert ledger.lost(60) == set()
+    assert set(ledger.done().values()) == {1}
+    assert dead(host) == 0
+    run = playbook("health")
+    assert run.ill == {}, run.causes
+    assert ("uncovered_queue", "dead_letter") not in run.findings

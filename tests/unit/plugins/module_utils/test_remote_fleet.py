@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which queues are looked at, and which results count as failures; the brokers themselves are in molecule."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_fleet
+
+
+class Results:
+    """A Redis with results, which hands out two keys a time."""
+
+    def __init__(self, values):
+        self.values = values
+        self.asked = []
+
+    def scan(self, cursor, match, count):
+        keys = [key for key in self.values if key.startswith(match.rstrip("*"))]
+        following = cursor + 2
+        return (following if following < len(keys) else 0), keys[cursor:following]
+
+    def pipeline(self, transaction):
+        assert not transaction
+        return self
+
+    def getrange(self, key, first, last):
+        self.asked.append(self.values[key][first : last + 1])
+
+    def execute(self):
+        answers, self.asked = self.asked, []
+        return answers
+
+
+RESULTS = {
+    "celery-task-meta-1": b'{"status": "FAILURE", "result": {}}',
+    "celery-task-meta-2": b'{"status": "SUCCESS", "result": "FAILURE"}',
+    "celery-task-meta-3": b'{"status": "FAILURE", "result": {}}',
+    "celery-task-meta-4": b'{"status": "RETRY"}',
+    "celery-task-meta-5": b'{"status": "FAILURE"}',
+    "other-6": b'{"status": "FAILURE"}',
+}
+
+
+@pytest.mark.parametrize("prefix", ["celery-task-meta-", b"celery-task-meta-"])
+def test_failures_are_counted_over_all_pages(prefix):
+    backend = types.SimpleNamespace(task_keyprefix=prefix, client=Results(RESULTS))
+    assert _remote_fleet.failures(backend, 60) == 3
+
+
+def test_failures_end_with_their_time():
+    backend = types.SimpleNamespace(task_keyprefix="celery-task-meta-", client=Results(RESULTS))
+    assert _remote_fleet.failures(backend, 0) == 0
+
+
+def test_queues_that_nobody_declared_are_looked_at():
+    bound = {"dead_letter", "w1@web1.celery.pidbox", "0b.reply.celery.pidbox", "celeryev.7c", "celeryev", ""}
+    assert _remote_fleet.with_others(["default"], bound) == ["dead_letter", "default"]
+
+
+def test_without_time_to_search_the_declared_ones_remain():
+    assert _remote_fleet.with_others(["default"], None) == ["default"]
