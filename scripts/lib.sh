@@ -89,8 +89,13 @@ need_programs() {
         die "Missing: ${packages[*]}. On Debian, as root: apt-get install ${packages[*]}"
     fi
     printf 'Installing %s\n' "${packages[*]}" >&2
-    apt-get update --quiet=2
-    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${packages[@]}" >/dev/null
+    mkdir -p .cache
+    # Parts that run side by side may both need something; apt-get does not wait.
+    (
+        flock 9
+        apt-get update --quiet=2
+        DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${packages[@]}" >/dev/null
+    ) 9>.cache/apt.lock
 }
 
 # need_server PROGRAM PACKAGE: as need_programs, but the system's own service stays off.

@@ -6,12 +6,12 @@ set -euo pipefail
 passed=0
 failed=0
 
-# run_part NAME: runs scripts/NAME.sh, which leaves its "passed failed" in .cache/NAME.count.
-run_part() {
+# count_part NAME COMMAND...: runs the command, with which scripts/NAME.sh leaves its "passed failed" in .cache/NAME.count.
+count_part() {
     local part=$1 started=$SECONDS status=0 good=0 bad=0
+    shift
     printf '== %s\n' "$part"
-    rm -f ".cache/$part.count"
-    "scripts/$part.sh" </dev/null || status=$?
+    "$@" </dev/null || status=$?
     if [ -f ".cache/$part.count" ]; then
         read -r good bad <".cache/$part.count"
     fi
@@ -24,11 +24,24 @@ run_part() {
     printf '== %s: %d passed, %d failed, %d s\n\n' "$part" "$good" "$bad" $((SECONDS - started))
 }
 
-mkdir -p .cache
+mkdir -p .cache/logs
+rm -f .cache/{lint,units,integration,molecule}.count
 (find_python) >/dev/null 2>&1 || need_programs python3-venv:python3-venv
-run_part lint
-run_part units
-run_part integration
-run_part molecule
+scripts/venv.sh dev
+
+# The integration targets mostly wait: they go on beside the linters and the unit tests.
+scripts/integration.sh </dev/null >.cache/logs/integration.log 2>&1 &
+integration=$!
+end_of_integration() {
+    local status=0
+    wait "$integration" || status=$?
+    cat .cache/logs/integration.log
+    return "$status"
+}
+
+count_part lint scripts/lint.sh
+count_part units scripts/units.sh
+count_part integration end_of_integration
+count_part molecule scripts/molecule.sh
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
