@@ -231,10 +231,13 @@ def opened(channel, message, accept):
 
 
 def clean(connection, channel, name):
-    """Delete the reply queue with whatever came late."""
-    channel.after_reply_message_received(name)
+    """Delete the reply queue with whatever came late. The connection may be asked again."""
     if connection.transport.driver_type == "amqp":
-        connection.close()
+        # What ended the conversation is the better error.
+        with contextlib.suppress(*connection.connection_errors, *connection.channel_errors):
+            channel.queue_delete(name)
+            channel.close()
     else:
+        channel.after_reply_message_received(name)
         # Closing a channel of Redis waits for its blocking read; the process ends and takes the socket along.
         channel.queue_purge(name)
