@@ -45,6 +45,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def hang_up(*sockets):
+    """Close them so that the other side hears of it, also while another thread reads from them."""
+    for one in sockets:
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+        one.close()
+
+
 class Redis:
     """A Redis of its own, which can be stopped and started again on its port."""
 
@@ -141,10 +149,7 @@ class Proxy:
 
     def down(self):
         """Refuse connections, and end those that there are."""
-        for one in (self.listener, *(one for pair in self.pairs for one in pair["sockets"])):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+        hang_up(self.listener, *(one for pair in self.pairs for one in pair["sockets"]))
         self.pairs = []
 
     def accept(self, listener):
@@ -176,8 +181,7 @@ class Proxy:
                     pair["last"] = data
                 sink.sendall(data)
         if pair not in self.dead:
-            for one in pair["sockets"]:
-                one.close()
+            hang_up(*pair["sockets"])
 
     def kill(self, word):
         """Connections whose client last said this stay open and never bring anything again."""
