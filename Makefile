@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint units integration molecule bench clean
+.PHONY: help demo demo-down test lint units integration molecule faults bench clean
 
 help: ## Show this list
 	@scripts/help.sh
@@ -24,6 +24,9 @@ integration: ## Run the modules against brokers and workers of their own
 
 molecule: ## Deploy into containers with systemd and look at the outcome
 	@scripts/molecule.sh
+
+faults: ## Break a fleet of containers in every way that is known, and see it judged and healed
+	@scripts/faults.sh
 
 bench: ## Measure the deploys against each other
 	@scripts/bench.sh

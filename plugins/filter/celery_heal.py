@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._heal import heal_plan, outcomes, rolling_plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._heal import (
+    heal_plan,
+    outcomes,
+    rolling_plan,
+    unproven,
+    with_canaries,
+)
 
 
 class FilterModule:
@@ -20,5 +26,7 @@ class FilterModule:
         return {
             "celery_heal_plan": heal_plan,
             "celery_heal_outcomes": outcomes,
+            "celery_heal_unproven": unproven,
+            "celery_heal_with_canaries": with_canaries,
             "celery_rolling_plan": rolling_plan,
         }

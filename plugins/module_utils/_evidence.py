@@ -37,7 +37,8 @@ def gather(expected, control=(), broker=(), hosts=None, facts=None, flower=(), t
     """Return the evidence of a fleet.
 
     ``control`` and ``broker`` are samples ``{at, result}`` of celery_inspect_info and celery_queue_info, the oldest
-    first, ``flower`` those of celery_flower_info; ``hosts`` has by host such samples of celery_host_info, or ``{at, unreachable: reason}`` instead of a result.
+    first, ``flower`` those of celery_flower_info; ``hosts`` has by host such samples of celery_host_info, or in place of a
+    result ``{at, unreachable: reason}``, or ``{at, broken: reason}`` where the look itself has failed.
     """
     told = {
         "schema": SCHEMA,
@@ -139,6 +140,9 @@ def _host(samples):
     """A host as a whole: whether it could be looked at, its disks, clock and strays, and the services beside workers."""
     told = {"reachable": None, "why": "the host was not looked at", "samples": []}
     for sample in samples:
+        if "broken" in sample:
+            told.update(reachable=True, why="the look failed: " + sample["broken"])
+            continue
         if "result" not in sample:
             told.update(reachable=False, why=sample.get("unreachable") or "no answer")
             continue
@@ -235,6 +239,8 @@ def _why_no_host(samples):
     if not samples:
         return "the host was not looked at"
     for sample in reversed(samples):
+        if "broken" in sample:
+            return "the look at the host failed: " + sample["broken"]
         if "result" not in sample:
             return "the host cannot be reached: " + (sample.get("unreachable") or "no answer")
     return "the host does not know this instance"

@@ -32,8 +32,10 @@ def host_samples(evidence):
 
 def _host_sample(result):
     clock = result.get("clock") or {}
-    if result.get("unreachable") or not clock:
+    if result.get("unreachable"):
         return {"at": 0.0, "unreachable": (result.get("msg") or "no answer").strip()}
+    if not clock:
+        return {"at": 0.0, "broken": (result.get("msg") or "it told nothing").strip()}
     return {"at": clock["ended_at"] - (clock.get("offset") or 0), "result": result}
 
 

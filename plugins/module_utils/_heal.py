@@ -160,8 +160,40 @@ def _outcome(step, taken, told, result):
         "seconds": taken.get("seconds"),
         "verified": not why,
         "why": why,
+        "proof": "" if why else _proof(told, new_pid, result),
         "tasks": dict(step["tasks"], fate=_fate(step, taken, result)),
     }
+
+
+def _proof(told, pid, result):
+    """Return what proves that a worker works since its start: work, or an empty text."""
+    evidence = result["evidence"]["nodes"].get(told["node"]) or {"host_samples": (), "control": ()}
+    beats = [sample["heartbeat"] for sample in evidence["host_samples"] if sample["heartbeat"]]
+    done = [beat.get("completed_total") for beat in beats if beat.get("pid") == pid]
+    done += [sample["total"] for sample in evidence["control"] if sample["pid"] == pid]
+    return "tasks went through it" if any(done) else ""
+
+
+def unproven(told):
+    """Return the workers of these outcomes that are well again, and that nothing has gone through yet."""
+    return [one["node"] for one in told if one["verified"] and not one["proof"]]
+
+
+def with_canaries(told, results):
+    """Return the outcomes with what a task of its own has shown of each worker: the results of celery_task_run.
+
+    A task that nobody knows the end of, as without a result backend, shows nothing.
+    """
+    by_node = {result["item"]: result for result in results}
+    return [_with_canary(one, by_node.get(one["node"]) or {}) for one in told]
+
+
+def _with_canary(one, result):
+    if result.get("state") == "SUCCESS":
+        return dict(one, proof="a task that was sent to it came back")
+    if result.get("reason") in ("not_taken", "not_finished"):
+        return dict(one, verified=False, why="a task that was sent to it did not come back: " + result["message"])
+    return one
 
 
 def _fate(step, taken, result):

@@ -68,6 +68,14 @@ def host_unreachable(case):
     return found("host_unreachable", "unknown", "The host cannot be looked at: {0}.".format(host["why"].rstrip(".")))
 
 
+def look_failed(case):
+    """The host answers, and the look at it failed, so nothing is known of what it runs."""
+    host = case.fleet.host(case.evidence["host"])
+    if host["reachable"] is not True or not host["why"] or case.host:
+        return None
+    return found("probe_failed", "unknown", "Nothing is known of its host: {0}.".format(host["why"].rstrip(".")))
+
+
 def probe_failed(case):
     """The question could not be put."""
     probe = case.fleet.evidence["probe"]

@@ -55,6 +55,7 @@ RULES = (
     _rules_healthy.busy,
     _rules_healthy.busy_unasked,
     _rules_view.host_unreachable,
+    _rules_view.look_failed,
     _rules_healthy.idle,
     _rules_healthy.vouched_for,
     _rules_view.probe_failed,

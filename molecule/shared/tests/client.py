@@ -24,9 +24,9 @@ def follow(app, task, args=(), queue=None, timeout=60):
     return sent.get(timeout=timeout)
 
 
-def send(app, task, args=(), queue=None):
-    """Do not wait for the result."""
-    return app.send_task(task, args=args, queue=queue).id
+def send(app, task, args=(), queue=None, times=1, **options):
+    """Do not wait for the results."""
+    return [app.send_task(task, args=args, queue=queue, **options).id for _number in range(times)]
 
 
 def inspect(app, method, nodes=None):
@@ -39,7 +39,12 @@ def inspect(app, method, nodes=None):
     return getattr(found, method)() or {}
 
 
+def control(app, command, nodes, arguments=None):
+    """Send a command of remote control; what each node answers."""
+    return app.control.broadcast(command, arguments or {}, destination=nodes, reply=True, timeout=10, limit=len(nodes))
+
+
 request = json.loads(sys.argv[1])
 found = find_app(request.pop("app"))
-verbs = {"call": call, "follow": follow, "send": send, "inspect": inspect}
+verbs = {"call": call, "follow": follow, "send": send, "inspect": inspect, "control": control}
 print(json.dumps(verbs[request.pop("do")](found, **request)))

@@ -57,12 +57,16 @@ def _read(path):
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def playbook(name, check=False, timeout=300, **extra_vars):
-    """Run a playbook of the collection on the scenario's inventories; its reports go to a directory of their own."""
+def playbook(name, check=False, timeout=300, inventories=(), **extra_vars):
+    """Run a playbook of the collection on the scenario's inventories, and on further ones.
+
+    Its reports go to a directory of their own.
+    """
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="celery-reports-") as directory:
         told = {"celery_report_dir": directory, **extra_vars}
-        arguments = ["--extra-vars", json.dumps(told), *(["--check"] if check else []), f"taskfleet.celery.{name}"]
+        arguments = [f"--inventory={path}" for path in inventories] + (["--check"] if check else [])
+        arguments += ["--extra-vars", json.dumps(told), f"taskfleet.celery.{name}"]
         done = ansible("ansible-playbook", *arguments, timeout=timeout)
         return Run(done, time.monotonic() - begun, Path(directory))
 

@@ -114,7 +114,9 @@ def rule_children(facts):
 
 
 def rule_work(facts):
-    """Waiting work is taken while slots are free."""
+    """Work is asked for, and taken when it waits, while slots are free."""
+    if facts["unasked"] > IDLE_AFTER:
+        return "not_consuming", "it has not asked the broker for work for %d s" % facts["unasked"]
     if facts["waiting"] and facts["idle_waiting"] > IDLE_AFTER:
         return "not_consuming", "%d waiting, slots free, none taken for %d s" % (
             facts["waiting"],
@@ -515,6 +517,7 @@ class Worker(Reporter):
         self.timer = None
         self.silence = None
         self.owes_since = None
+        self.unasked_since = None
         self.queues = []
         self.declared = ()
         self.received_total = self.completed_total = 0
@@ -537,7 +540,7 @@ class Worker(Reporter):
         self.remote_control = bool(
             self.app.conf.worker_enable_remote_control and consumer.conninfo.supports_exchange_type("fanout")
         )
-        self.owes_since = None
+        self.owes_since = self.unasked_since = None
         self.connected = True
         self.connections += 1
 
@@ -545,7 +548,7 @@ class Worker(Reporter):
     def on_disconnected(self):
         if self.connected:
             self.connected, self.lost_at = False, time.monotonic()
-        self.silence = self.owes_since = None
+        self.silence = self.owes_since = self.unasked_since = None
 
     @guarded("the loop's turns cannot be seen")
     def on_loop(self, hub):
@@ -582,6 +585,10 @@ class Worker(Reporter):
         if self.connected:
             self.queues = self.consumed()
             self.silence = self.measure_silence(now, gap)
+            if not self.asks_for_nothing():
+                self.unasked_since = None
+            elif self.unasked_since is None or gap > TURN_WITHIN:
+                self.unasked_since = now
 
     def on_proof(self, arguments):
         observer = self.observer
@@ -615,15 +622,22 @@ class Worker(Reporter):
         info = sock.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, 60)
         return min(last_received(info) / 1000.0, now - self.owes_since)
 
+    def asks_for_nothing(self):
+        """Whether no BRPOP is under way although there is credit. The loop asks right before its timers fire."""
+        tasks = self.consumer.task_consumer
+        if self.driver != "redis" or self.green or tasks is None or not self.queues:
+            return False
+        return tasks.channel.qos.can_consume() and not getattr(tasks.channel, "_in_poll", True)
+
     def owing_socket(self):
         """The socket over which messages come, if something must come over it within seconds."""
         tasks = self.consumer.task_consumer
         if tasks is None or not self.queues:
             return None
         if self.driver == "redis":
-            # A BRPOP is under way whenever there is credit, and is answered each second.
+            # A BRPOP is answered each second.
             client = tasks.channel.__dict__.get("client")
-            if client is None or not tasks.channel.qos.can_consume():
+            if client is None or not tasks.channel.qos.can_consume() or self.asks_for_nothing():
                 return None
             sock = getattr(client.connection, "_sock", None)
         elif self.driver == "amqp" and not self.green and self.remote_control:
@@ -795,6 +809,8 @@ class Worker(Reporter):
             "undelivered": requests["undelivered"],
             "waiting": observer.waiting if observer else None,
             "idle_waiting": self.idle_waiting(now, requests),
+            # As long as the loop turns: while a task of the solo pool keeps it, nothing can be asked.
+            "unasked": max(self.turned_at - self.unasked_since, 0) if self.turned_at and self.unasked_since else 0,
         }
 
     def loop_age(self, now):

@@ -41,6 +41,7 @@ HEALTHY = {
     "undelivered": 0,
     "waiting": 0,
     "idle_waiting": 0,
+    "unasked": 0,
 }
 
 
@@ -69,6 +70,8 @@ HEALTHY = {
         ({"waiting": 3, "idle_waiting": 9}, "ready", "not_consuming", True),
         ({"waiting": 3, "idle_waiting": 7}, "ready", "", True),
         ({"waiting": 0, "idle_waiting": 100}, "ready", "", True),
+        ({"unasked": 9}, "ready", "not_consuming", True),
+        ({"unasked": 7}, "ready", "", True),
     ],
 )
 def test_judge(sentinel, facts, state, problem, vouch):

@@ -75,6 +75,11 @@ def test_a_host_that_cannot_be_reached():
     assert reasons(judged({}, hosts=hosts, problem="no interpreter")) == {"w1@a": "host_unreachable"}
 
 
+def test_a_host_that_answers_and_cannot_be_looked_at():
+    hosts = {"a": {"failed": True, "msg": "No module named 'json'"}}
+    assert reasons(judged({}, hosts=hosts)) == {"w1@a": "probe_failed"}
+
+
 def test_nodes_of_hosts_that_are_left_out_are_neither_missing_nor_unexpected():
     told = samples("w1@a", "w9@z")
     assert reasons(judged(told))["w9@z"] == "unexpected_node"

@@ -10,6 +10,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._heal import (
     outcomes,
     patience,
     rolling_plan,
+    unproven,
+    with_canaries,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._report import report
 from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
@@ -157,3 +159,30 @@ def test_well_again_is_a_new_process_that_works(taken, told, why):
 def test_the_tasks_are_accounted_for(signal, kind, words):
     taken = {"before_pid": 10, "after_pid": 20, "signal": signal, "seconds": 3.0}
     assert words in outcome(taken, node("a", pid=20), kind=kind)["tasks"]["fate"]
+
+
+def test_work_proves_that_a_worker_works_again():
+    told = result(node("a", pid=20))
+    beat = {"pid": 20, "completed_total": 3}
+    told["evidence"]["nodes"] = {"a@h": {"host_samples": [{"heartbeat": beat}], "control": []}}
+    taken = {"a@h": {"before_pid": 10, "after_pid": 20, "signal": "TERM"}}
+    assert outcomes([step()], taken, told)[0]["proof"] == "tasks went through it"
+    beat["pid"] = 10
+    assert unproven(outcomes([step()], taken, told)) == ["a@h"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "verified", "proof"),
+    [
+        ({"item": "a@h", "state": "SUCCESS", "reason": ""}, True, "a task that was sent to it came back"),
+        ({"item": "a@h", "state": "PENDING", "reason": "not_taken", "message": "it waits"}, False, ""),
+        ({"item": "a@h", "state": "PENDING", "reason": "result_unreadable", "message": "none"}, True, ""),
+        ({"item": "a@h", "failed": True, "msg": "no answer"}, True, ""),
+        ({"item": "b@h", "state": "PENDING", "reason": "not_taken", "message": "it waits"}, True, ""),
+    ],
+)
+def test_a_task_of_its_own_proves_the_rest(sent, verified, proof):
+    found = outcome({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", pid=20))
+    [told] = with_canaries([found], [sent])
+    assert (told["verified"], told["proof"]) == (verified, proof)
+    assert bool(told["why"]) is not verified

@@ -1,0 +1,8 @@
+"""A worker with two threads goes through hundreds of short tasks."""
+
+ROUND, NODE = "deeper", "start"
+EXPECTED, ACTION = ("healthy", "saturated"), "none"
+
+
+def inject(fleet):
+    fleet.send("sleep_for", 0.2, queue="start", times=1200)

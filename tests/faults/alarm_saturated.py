@@ -1,0 +1,15 @@
+"""All slots are busy with long tasks, and work waits: more workers are wanted, not a restart."""
+
+from helpers import wait_for
+
+ROUND, NODE = "deployed", "blind"
+EXPECTED, ACTION = ("healthy", "saturated"), "none"
+
+
+def inject(fleet):
+    fleet.send("sleep_for", 8, queue="blind", times=14)
+
+
+def undo(fleet):
+    fleet.redis("DEL", "blind")
+    wait_for(lambda: fleet.redis("HLEN", "unacked") == "0", 60, "what was taken is done")

@@ -1,0 +1,16 @@
+"""A worker takes long to start, within the time that was declared for it."""
+
+ROUND, NODE = "deployed", "start"
+EXPECTED, ACTION = ("starting", "starting"), "none"
+MOVES = True
+WHEN = "late"
+
+
+def inject(fleet):
+    fleet.check(f"mkfifo --mode=0644 {fleet.settings_file(NODE)}")
+    fleet.restart(NODE)
+
+
+def undo(fleet):
+    fleet.check(f"timeout 10 sh -c \"echo '{{}}' > {fleet.settings_file(NODE)}\" || true")
+    fleet.no_settings(NODE)

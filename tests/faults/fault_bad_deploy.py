@@ -1,0 +1,16 @@
+"""New code that cannot be imported is on the host, and the workers still run the old one: the probe cannot ask them.
+
+Those with a sentinel speak for themselves. Nobody is restarted, as it would end the last that works.
+"""
+
+ROUND, NODE = "bad_deploy", "blind"
+EXPECTED, ACTION = ("unknown", "probe_failed"), "none"
+CODE = "/opt/shop/src/shop/celery.py"
+
+
+def inject(fleet):
+    fleet.check(f"cp --preserve {CODE} {CODE}.good && echo 'import nothing_of_that_name' >> {CODE}")
+
+
+def undo(fleet):
+    fleet.host.on.run(f"test ! -e {CODE}.good || mv {CODE}.good {CODE}")

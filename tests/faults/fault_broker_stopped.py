@@ -1,0 +1,12 @@
+"""The broker is stopped: every worker is silent at once, and none is to blame."""
+
+ROUND, NODE = "broker_stopped", ""
+EXPECTED, ACTION = ("unknown", "broker_unreachable"), "none"
+
+
+def inject(fleet):
+    fleet.check("systemctl stop redis-server")
+
+
+def undo(fleet):
+    fleet.check("systemctl start redis-server")

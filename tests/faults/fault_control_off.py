@@ -1,0 +1,22 @@
+"""Remote control is off, and nobody has said so: the worker works, and whoever asks takes it for dead.
+
+airflow#41289: a probe restarted it for ever.
+"""
+
+ROUND, NODE = "deployed", "steady"
+EXPECTED, ACTION = ("misconfigured", "control_unreachable"), "none"
+MOVES = True
+
+
+def inject(fleet):
+    fleet.settings(NODE, worker_enable_remote_control=False)
+    fleet.restart(NODE)
+
+
+def settled(fleet):
+    return not fleet.ill([NODE]) and fleet.heartbeats()[NODE]["received_total"] > 0
+
+
+def undo(fleet):
+    fleet.no_settings(NODE)
+    fleet.restart(NODE)

@@ -1,0 +1,21 @@
+"""Settings that nobody can read, after a bad deploy: the worker ends at each start, and the service manager tries on."""
+
+ROUND, NODE = "deployed", "main"
+EXPECTED, ACTION = ("down", "crash_looping"), "none"
+WHEN = "early"
+MOVES = True
+
+
+def inject(fleet):
+    fleet.check(f"echo 'no json' > {fleet.settings_file(NODE)}")
+    fleet.restart(NODE)
+
+
+def settled(fleet):
+    return int(fleet.check(f"systemctl show --property=NRestarts --value {fleet.service(NODE).name}.service")) >= 3
+
+
+def undo(fleet):
+    fleet.no_settings(NODE)
+    fleet.check(f"systemctl reset-failed {fleet.service(NODE).name}.service || true")
+    fleet.restart(NODE)

@@ -1,0 +1,24 @@
+"""A second process has the name of a worker, as when a stop that took too long left one behind.
+
+A question to that name is answered once, by either: only the process id tells.
+"""
+
+ROUND, NODE = "deployed", "poll"
+EXPECTED, ACTION = ("misconfigured", "duplicate_name"), "none"
+
+
+def inject(fleet):
+    unit = "--unit=twin --uid=shop --property=TimeoutStopSec=10 --property=RuntimeMaxSec=300 --collect"
+    worker = f"celery -A shop.celery worker --hostname={fleet.node(NODE)} --queues=poll --pool=solo --loglevel=INFO"
+    fleet.check(f"systemd-run {unit} /usr/local/bin/shop-run {worker} --without-mingle --without-gossip")
+
+
+def settled(fleet):
+    answers = fleet.host.inspect("stats")
+    return len([node for node in answers if node == fleet.node(NODE)]) == 1 and fleet.check(
+        "journalctl --unit=twin --no-pager | grep -c ' ready' || true"
+    ) not in ("", "0")
+
+
+def undo(fleet):
+    fleet.host.on.run("systemctl stop twin")

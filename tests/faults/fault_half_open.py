@@ -1,0 +1,36 @@
+"""The connection on which a worker waits for work dies without a word, as behind a NAT or a failover of an address.
+
+hydroserver#450, lso#215: the host believes to be connected, the broker has forgotten the client, ping is well.
+"""
+
+ROUND, NODE = "alone", "socket"
+EXPECTED, ACTION = ("stuck", "connection_lost"), "restart"
+
+RULES = []
+
+
+def waiting(fleet):
+    """The client of the worker that waits for work: id and port."""
+    for line in fleet.redis("CLIENT", "LIST").splitlines():
+        told = dict(word.partition("=")[::2] for word in line.split())
+        if told["name"] == fleet.node(NODE) and told["cmd"] == "brpop":
+            return told["id"], told["addr"].rpartition(":")[2]
+    return None
+
+
+def inject(fleet):
+    client, port = waiting(fleet)
+    for way in (f"--sport {port} --dport 6379", f"--sport 6379 --dport {port}"):
+        rule = f"INPUT -i lo -p tcp {way} -j DROP"
+        fleet.check(f"iptables -I {rule}")
+        RULES.append(rule)
+    fleet.redis("CLIENT", "KILL", "ID", client)
+
+
+def settled(fleet):
+    return fleet.problem(NODE) == "connection_lost"
+
+
+def undo(fleet):
+    while RULES:
+        fleet.host.on.run(f"iptables -D {RULES.pop()}")

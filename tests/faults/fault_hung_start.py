@@ -1,0 +1,24 @@
+"""A worker waits at its start for something that never comes: here for its settings, from a pipe that nobody writes.
+
+It is up for the service manager, and never becomes ready, as in celery#1664 and celery#1847.
+"""
+
+ROUND, NODE = "alone", "start"
+EXPECTED, ACTION = ("stuck", "hung_in_startup"), "restart"
+WHEN = "early"
+
+
+def inject(fleet):
+    path = fleet.settings_file(NODE)
+    fleet.check(f"mkfifo --mode=0644 {path}")
+    fleet.restart(NODE)
+
+
+def settled(fleet):
+    shown = fleet.check(f"systemctl show --property=ActiveState,MainPID {fleet.service(NODE).name}.service")
+    pid = fleet.pid(NODE)
+    return "activating" in shown and pid and int(fleet.check(f"ps -o etimes= -p {pid}")) > 35
+
+
+def relieve(fleet):
+    fleet.no_settings(NODE)

@@ -1,0 +1,19 @@
+"""Remote control is off, the sentinel says nothing, and the queue is empty: nobody can know whether the worker works."""
+
+ROUND, NODE = "unseen", "blind"
+EXPECTED, ACTION = ("unknown", "insufficient_evidence"), "none"
+MOVES = True
+
+
+def inject(fleet):
+    fleet.settings(NODE, worker_enable_remote_control=False)
+    fleet.restart(NODE)
+
+
+def settled(fleet):
+    return not fleet.ill([NODE])
+
+
+def undo(fleet):
+    fleet.no_settings(NODE)
+    fleet.restart(NODE)

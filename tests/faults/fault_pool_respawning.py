@@ -1,0 +1,26 @@
+"""What each process of a pool does at its birth takes too long, so Celery kills it, and the next, for ever.
+
+OpenTranscribe#631: 69,231 processes in a night, while the worker answered all the time.
+"""
+
+ROUND, NODE = "settings", "poll"
+EXPECTED, ACTION = ("misconfigured", "pool_respawning"), "none"
+WHEN = "early"
+MOVES = True
+
+
+def inject(fleet):
+    fleet.settings(NODE, shop_slow_birth=8, worker_max_tasks_per_child=1)
+    fleet.restart(NODE)
+    fleet.send("sleep_for", 0.1, queue="poll", times=6)
+
+
+def settled(fleet):
+    log = f"journalctl --unit={fleet.service(NODE).name} --since=-60s --no-pager"
+    old = fleet.host.on.run(f"ps -o etimes= -p {fleet.pid(NODE)}").stdout
+    return int(fleet.check(f"{log} | grep -c 'waiting for UP' || true")) >= 3 and int(old or 0) > 45
+
+
+def undo(fleet):
+    fleet.no_settings(NODE)
+    fleet.restart(NODE)

@@ -1,0 +1,8 @@
+"""Somebody has stopped a worker and forgotten it: its queue has nobody."""
+
+ROUND, NODE = "alone", "blind"
+EXPECTED, ACTION = ("down", "not_running"), "start"
+
+
+def inject(fleet):
+    fleet.service(NODE).stop()

@@ -1,0 +1,14 @@
+"""A task runs past its hard limit in a pool of threads, which cannot enforce one."""
+
+ROUND, NODE = "settings", "start"
+EXPECTED, ACTION = ("misconfigured", "task_overrun"), "none"
+WHEN = "early"
+
+
+def inject(fleet):
+    fleet.send("sleep_for", 100, queue="start")
+
+
+def settled(fleet):
+    active = fleet.heartbeats()[NODE]["active"]
+    return bool(active) and int(fleet.check("date +%s")) - active[0]["started"] > 25

@@ -1,0 +1,20 @@
+"""A second beat, started by hand and forgotten: each periodic task is sent twice."""
+
+from incidents import finding
+
+ROUND, NODE = "deployed", "beat"
+EXPECTED, ACTION = ("finding", "two_beats"), "none"
+
+
+def inject(fleet):
+    unit = "--unit=second --uid=shop --property=RuntimeMaxSec=300 --collect"
+    beat = "celery -A shop.celery beat --schedule=/tmp/second-schedule --pidfile="
+    fleet.check(f"systemd-run {unit} /usr/local/bin/shop-run {beat}")
+
+
+def find(report):
+    return finding("two_beats", report)
+
+
+def undo(fleet):
+    fleet.host.on.run("systemctl stop second; rm -f /tmp/second-schedule*")

@@ -1,0 +1,18 @@
+"""A developer's laptop consumes from the production broker: it answers, and nobody has declared it."""
+
+ROUND, NODE = "deployed", "laptop"
+EXPECTED, ACTION = ("misconfigured", "unexpected_node"), "none"
+
+
+def inject(fleet):
+    unit = "--unit=laptop --uid=shop --property=TimeoutStopSec=10 --property=RuntimeMaxSec=300 --collect"
+    worker = "celery -A shop.celery worker --hostname=laptop@home --queues=default --pool=solo --loglevel=INFO"
+    fleet.check(f"systemd-run {unit} /usr/local/bin/shop-run {worker} --without-mingle --without-gossip")
+
+
+def settled(fleet):
+    return "laptop@home" in fleet.host.inspect("ping")
+
+
+def undo(fleet):
+    fleet.host.on.run("systemctl stop laptop")

@@ -1,0 +1,307 @@
+"""What all faults and false alarms share: how to hurt the fleet, and how a round of them is played.
+
+Incidents that do not disturb each other are of one round: they begin together, one `health` judges them all, and one
+`restart_idle` heals them all, while a ledger of tasks runs through the fleet. A file of its own tells each incident:
+
+    ROUND       its round, of ROUNDS
+    NODE        the worker that it happens to; "" for the whole fleet
+    EXPECTED    verdict and reason before it is healed
+    ACTION      what restart_idle does: restart, start, or none
+    inject      makes it
+    WHEN        early or late: before the others of its round, when it takes long to come about, or after them (may be
+                left out, as may all below)
+    settled     answers whether it has come about
+    relieve     takes the cause away that no restart mends, before restart_idle
+    undo        puts right what restart_idle has to leave alone
+    healed      further proof that it is healed
+    find        takes from a report what is said of it, where that is not the verdict on NODE
+    MOVES       true: making it, or undoing it, restarts NODE
+    INVENTORIES further inventories to run the playbooks with
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import shlex
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helpers import APPS, HOSTS, Service, wait_for
+from lab import Ledger, pids, playbook
+
+# In this order. The fleet is well after each.
+ROUNDS = (
+    "alone",
+    "deployed",
+    "broker_stopped",
+    "broker_full",
+    "unseen",
+    "bad_deploy",
+    "settings",
+    "deeper",
+    "wrong_password",
+    "broker_frozen",
+)
+# Further ways to the same reasons, and what takes long to come about: for `make faults`.
+WHOLE_ROUNDS = ROUNDS[6:]
+
+# Short patience, and brakes that let a fleet be healed at once that is broken on purpose.
+PATIENCE = {"celery_health_start_grace": 40, "celery_health_interval": 5, "celery_health_stall_after": 10}
+OPEN_BRAKES = {"celery_heal_max_fraction": 1.0, "celery_heal_cooldown": 0}
+
+
+class Fleet:
+    """The one host of the scenario, by what can be done to it."""
+
+    def __init__(self):
+        [self.host] = HOSTS
+        [self.app] = APPS
+
+    def node(self, name):
+        """Return the node name of a worker."""
+        return f"{name}@{self.host.name}"
+
+    def service(self, name):
+        """Return the service of a worker."""
+        return Service(self.host, "worker", name)
+
+    def pid(self, name):
+        """Return the main pid of a worker."""
+        return self.service(name).pid
+
+    def check(self, command):
+        """Run a command on the host."""
+        return self.host.check(command)
+
+    def signal(self, name, *pids):
+        """Send a signal to processes."""
+        self.check(f"kill -{name} {' '.join(map(str, pids))}")
+
+    def children(self, name):
+        """Return the pids of a worker's pool."""
+        return [int(pid) for pid in self.host.on.run(f"pgrep --parent {self.pid(name)}").stdout.split()]
+
+    def redis(self, *arguments):
+        """Run redis-cli."""
+        words = " ".join(shlex.quote(str(argument)) for argument in arguments)
+        return self.check(f"REDISCLI_AUTH={self.host.secrets['broker']} redis-cli --no-auth-warning {words}")
+
+    def settings_file(self, name):
+        """Return the path of a worker's own settings."""
+        return f"/var/lib/shop/{name}.json"
+
+    def settings(self, name, **settings):
+        """Give a worker settings of its own, which it reads at its next start."""
+        text = shlex.quote(json.dumps(settings))
+        path = self.settings_file(name)
+        self.check(f"rm -f {path} && printf %s {text} > {path} && chmod 0644 {path}")
+
+    def no_settings(self, name):
+        """Take them away."""
+        self.check(f"rm -f {self.settings_file(name)}")
+
+    def restart(self, name):
+        """Restart a worker, and do not wait for it."""
+        self.check(f"systemctl restart --no-block {self.service(name).name}.service")
+
+    def control(self, name, command, **arguments):
+        """Send a command of remote control to a worker, which must do it."""
+        told = self.host.client(do="control", command=command, nodes=[self.node(name)], arguments=arguments)
+        assert [list(answer[self.node(name)]) for answer in told] == [["ok"]], told
+
+    def send(self, task, *args, **options):
+        """Send tasks, and do not wait for them."""
+        self.host.client(do="send", task=f"shop.tasks.{task}", args=args, **options)
+
+    def heartbeats(self):
+        """Return {worker: what its sentinel says}, of those that say something."""
+        text = self.host.on.run(
+            "cd /run/shop && for f in worker-*.heartbeat.json; do tr -d '\\n' <$f; echo; done"
+        ).stdout
+        found = {}
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError):
+                beat = json.loads(line)
+                found[beat.get("node", "").partition("@")[0]] = beat
+        return found
+
+    def problem(self, name):
+        """Return what a worker's sentinel complains of, or an empty text."""
+        return self.heartbeats().get(name, {}).get("problem", "")
+
+    def ill(self, names=None):
+        """Return the workers that do not run, or whose sentinel says that they do not work."""
+        running, beats = pids(), self.heartbeats()
+        workers = [worker for worker in self.host.workers if names is None or worker.instance in names]
+        return [one.instance for one in workers if not well(one.instance, running[one.node], beats.get(one.instance))]
+
+    def mend(self):
+        """Bring the fleet back from a round that was broken off."""
+        self.host.on.run("iptables -F; rm -f /var/lib/shop/*.json; systemctl start redis-server")
+        self.host.on.run("systemctl kill --signal=CONT --kill-whom=all 'shop-*.service'; systemctl reset-failed")
+        for name in self.ill():
+            self.restart(name)
+
+    def wait_well(self, timeout=90):
+        """Wait until all workers are well."""
+        wait_for(lambda: not self.ill(), timeout, "all workers are well, by the word of their sentinels")
+
+
+def well(name, pid, beat):
+    """Whether a worker runs, and its sentinel finds nothing wrong. That of `blind` says nothing."""
+    if not pid or name == "blind":
+        return bool(pid)
+    fresh = beat and beat["pid"] == pid and time.time() - beat["written_at"] <= 5
+    return bool(fresh and beat["state"] == "ready" and not beat["problem"])
+
+
+@dataclass
+class Incident:
+    """One file of this directory, and what became of it."""
+
+    name: str
+    told: object
+    begun: float = 0.0
+    seconds: float | None = None
+    verdict: tuple = ()
+    cause: str = ""
+    action: str = ""
+
+    def __getattr__(self, name):
+        """ROUND, NODE, EXPECTED and ACTION, and what is done."""
+        return getattr(self.told, name)
+
+    def do(self, step, *arguments):
+        """Take a step, where the file has it."""
+        return getattr(self.told, step, lambda *_arguments: True)(*arguments)
+
+
+@dataclass
+class Story:
+    """How a round went."""
+
+    incidents: list
+    health: object = None
+    heal: object = None
+    sent: int = 0
+    lost: set = field(default_factory=set)
+    touched: list = field(default_factory=list)
+
+
+def all_incidents():
+    """Return every incident, by round."""
+    names = sorted(
+        path.stem for path in Path(__file__).parent.glob("*.py") if path.stem.startswith(("fault_", "alarm_"))
+    )
+    found = [Incident(name, importlib.import_module(name)) for name in names]
+    return sorted(found, key=lambda one: (ROUNDS.index(one.ROUND), one.name))
+
+
+class Watch(threading.Thread):
+    """Notes when each ill worker is well again."""
+
+    def __init__(self, fleet, incidents, before):
+        super().__init__(daemon=True)
+        self.fleet, self.before = fleet, before
+        self.open = {one.NODE: one for one in incidents if one.ACTION in ("restart", "start")}
+        self.over = threading.Event()
+
+    def run(self):
+        """Look until all are well, or nobody waits for it."""
+        while self.open and not self.over.wait(1):
+            ill, running = self.fleet.ill(self.open), pids()
+            for name in list(self.open):
+                if name not in ill and running[self.fleet.node(name)] != self.before[self.fleet.node(name)]:
+                    one = self.open.pop(name)
+                    one.seconds = round(time.monotonic() - one.begun, 1)
+
+
+def play(incidents, fleet):
+    """Play a round: hurt, judge, heal, and put right what is to be left alone."""
+    story = Story(incidents)
+    fleet.wait_well()
+    before = pids()
+    try:
+        with Ledger(fleet.host, args=[0.05], queues=["default", "orders"], rate=4) as ledger:
+            for when in ("early", "", "late"):
+                begin([one for one in incidents if getattr(one.told, "WHEN", "") == when], fleet)
+            hurt = pids()
+            if any(one.ACTION != "none" for one in incidents):
+                story.health = look("health", incidents)
+                judged(story)
+            for one in incidents:
+                one.do("relieve", fleet)
+            watch = Watch(fleet, incidents, hurt)
+            watch.start()
+            story.heal = look("restart_idle", incidents, **OPEN_BRAKES)
+            if story.health is None:
+                # Where nothing is to be healed, its report is on the fleet as it found it.
+                story.health = story.heal
+                judged(story)
+            for one in incidents:
+                restarted = {told["node"]: told["action"] for told in (story.heal.heal or {}).get("restarted", ())}
+                one.action = (
+                    restarted.get(fleet.node(one.NODE), "none") if one.NODE else ("some" if restarted else "none")
+                )
+            for one in incidents:
+                one.do("undo", fleet)
+            fleet.wait_well()
+            watch.over.set()
+            watch.join()
+            story.lost = ledger.lost(90)
+            story.sent = len(ledger.sent)
+    except BaseException:
+        fleet.mend()
+        raise
+    after = pids()
+    hit = {fleet.node(one.NODE) for one in incidents if one.NODE and getattr(one.told, "MOVES", one.ACTION != "none")}
+    story.touched = sorted(node for node in before if node not in hit and before[node] != after[node])
+    return story
+
+
+def begin(incidents, fleet):
+    """Make incidents, and wait until they have come about."""
+    for one in incidents:
+        one.begun = time.monotonic()
+        one.do("inject", fleet)
+    for one in incidents:
+        wait_for(lambda one=one: one.do("settled", fleet), 120, f"{one.name} has come about")
+
+
+def look(name, incidents, **options):
+    """Run a playbook, with the further inventories that the incidents have."""
+    further = [path for one in incidents for path in getattr(one.told, "INVENTORIES", ())]
+    run = playbook(name, inventories=further, **PATIENCE, **options)
+    assert run.report, run.stdout[-6000:]
+    return run
+
+
+def judged(story):
+    """Note what was said of each."""
+    told = story.health.report
+    for one in story.incidents:
+        found = one.do("find", told) if hasattr(one.told, "find") else by_node(one.NODE, told)
+        one.verdict, one.cause = (found["verdict"], found["reason"]), found["cause"]
+
+
+def by_node(name, report):
+    """Return the verdict on a worker; for the whole fleet the one that all have."""
+    if not name:
+        reasons = {(node["verdict"], node["reason"]) for node in report["nodes"]}
+        return (
+            report["nodes"][0]
+            if len(reasons) == 1
+            else {"verdict": "mixed", "reason": str(sorted(reasons)), "cause": ""}
+        )
+    nothing = {"verdict": "none", "reason": "not in the report", "cause": ""}
+    return next((node for node in report["nodes"] if node["instance"] == name and node["host"] != "gone"), nothing)
+
+
+def finding(reason, report):
+    """Return a finding in the form of a verdict."""
+    told = [one for one in report["findings"] if one["reason"] == reason]
+    return {"verdict": "finding", "reason": reason if told else "not in the report", "cause": str(told)}

@@ -1,0 +1,82 @@
+"""Every incident is judged as its file says, healed or left alone, with nothing lost and nobody else touched."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+from incidents import ROUNDS, WHOLE_ROUNDS, Fleet, all_incidents, play
+
+INCIDENTS = all_incidents()
+TABLE = Path(__file__).resolve().parents[2] / ".cache" / "faults.json"
+STORIES = {}
+
+
+def story_of(name):
+    """Play a round when the first of its incidents is asked for."""
+    if name not in STORIES:
+        try:
+            STORIES[name] = play([one for one in INCIDENTS if name == one.ROUND], Fleet())
+            write_table()
+        except BaseException as error:
+            STORIES[name] = error
+            raise
+    if isinstance(STORIES[name], BaseException):
+        raise AssertionError(f"the round {name} was broken off: {STORIES[name]}")
+    return STORIES[name]
+
+
+def marks(name):
+    """A round that takes long is left to `make faults`."""
+    return [pytest.mark.whole] if name in WHOLE_ROUNDS else []
+
+
+@pytest.mark.parametrize("incident", [pytest.param(one, id=one.name, marks=marks(one.ROUND)) for one in INCIDENTS])
+def test_incident(incident):
+    story = story_of(incident.ROUND)
+    assert incident.verdict == incident.EXPECTED, incident.cause
+    assert incident.action == incident.ACTION, story.heal.stdout
+    if incident.ACTION != "none":
+        assert incident.seconds is not None
+    assert incident.do("healed", Fleet())
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name, marks=marks(name)) for name in ROUNDS])
+def test_round(name):
+    story = story_of(name)
+    assert story.lost == set(), f"{len(story.lost)} of {story.sent} tasks were lost"
+    assert story.touched == []
+    assert story.heal.rc == 0, story.heal.stdout[-6000:]
+
+
+def write_table():
+    """For `make faults`, and whoever compares."""
+    rows = []
+    for story in STORIES.values():
+        if isinstance(story, BaseException):
+            continue
+        rows += [
+            {
+                "incident": one.name,
+                "round": one.ROUND,
+                "verdict": "/".join(one.verdict),
+                "expected": "/".join(one.EXPECTED),
+                "action": one.action,
+                "seconds": one.seconds,
+                "tasks_sent": story.sent,
+                "tasks_lost": len(story.lost),
+                "healthy_touched": story.touched,
+                "what": (one.told.__doc__ or "").strip().splitlines()[0],
+            }
+            for one in story.incidents
+        ]
+    seconds = [row["seconds"] for row in rows if row["seconds"] is not None]
+    told = {
+        "incidents": rows,
+        "median_seconds": statistics.median(seconds) if seconds else None,
+        "worst_seconds": max(seconds, default=None),
+    }
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
