@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint units integration molecule faults bench clean
+.PHONY: help demo demo-down test lint units integration molecule faults seeds bench clean
 
 help: ## Show this list
 	@scripts/help.sh
@@ -27,6 +27,9 @@ molecule: ## Deploy into containers with systemd and look at the outcome
 
 faults: ## Break a fleet of containers in every way that is known, and see it judged and healed
 	@scripts/faults.sh
+
+seeds: ## Deploy the four systems of docs/incidents.md, break them as they were, and heal them
+	@scripts/seeds.sh
 
 bench: ## Measure the deploys against each other
 	@scripts/bench.sh

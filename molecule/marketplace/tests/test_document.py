@@ -118,6 +118,7 @@ def test_soft_restart_replaces_the_pool(worker):
             user=facts["user"],
             command="pool_restart",
             destination=[worker.node],
+            timeout=60,
         )
         assert ledger.lost() == set()
     now = worker.host.inspect("stats", worker.node)[worker.node]["pool"]["processes"]

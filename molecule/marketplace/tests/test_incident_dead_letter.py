@@ -24,6 +24,7 @@ def notifications(host, state):
 def connection(host):
     facts = host.facts
     return {
+        "timeout": 60,
         "celery_python": facts["python"],
         "app": facts["module"],
         "chdir": facts["source_dir"],

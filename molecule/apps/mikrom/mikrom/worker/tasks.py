@@ -1,0 +1,87 @@
+"""Operations on virtual machines. They block: each waits for a process that it has started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+from celery.utils.log import get_task_logger
+
+from mikrom.celery_app import celery_app
+from mikrom.clients.firecracker import run
+from mikrom.config import settings
+
+logger = get_task_logger(__name__)
+
+
+def operation(name):
+    """Make the task of an operation on a host."""
+
+    @celery_app.task(name=name)
+    def task(host, entry=""):
+        try:
+            run(host)
+        finally:
+            _note(entry)
+        return {"host": host, "operation": name}
+
+    return task
+
+
+create_vm_task = operation("create_vm_task")
+delete_vm_task = operation("delete_vm_task")
+start_vm_task = operation("start_vm_task")
+stop_vm_task = operation("stop_vm_task")
+restart_vm_task = operation("restart_vm_task")
+
+
+@celery_app.task(name="provision_task")
+def provision_task(seconds=0, entry=""):
+    """Wait for a process that takes so long."""
+    subprocess.run(["sleep", str(seconds)], check=True, timeout=settings.ANSIBLE_PLAYBOOK_TIMEOUT)
+    _note(entry)
+    return entry
+
+
+@celery_app.task(name="debug_task", bind=True)
+def debug_task(self):
+    """Return what the worker knows of this run."""
+    return {
+        "node": self.request.hostname,
+        "priority": self.request.delivery_info.get("priority"),
+        "timelimit": self.request.timelimit,
+        "settings": vars(settings),
+        "at": time.time(),
+    }
+
+
+@celery_app.task
+def cleanup_old_vms():
+    """Once a day."""
+    return 0
+
+
+@celery_app.task
+def health_check():
+    """Once an hour."""
+    return "OK"
+
+
+@celery_app.task
+def sync_vm_status():
+    """Every five minutes."""
+    return {"at": time.time()}
+
+
+@celery_app.task
+def generate_report():
+    """On weekdays."""
+    return "report"
+
+
+def _note(entry):
+    ledger = os.environ.get("MIKROM_LEDGER")
+    if ledger and entry:
+        with open(ledger, "a", encoding="utf-8") as file:
+            file.write(f"{entry}\n")

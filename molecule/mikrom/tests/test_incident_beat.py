@@ -1,0 +1,83 @@
+"""Beat schedules nothing: two of them, a damaged schedule, or one that belongs to root."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from helpers import APPS, Service, host_named, wait_for
+from lab import pids, playbook
+
+pytestmark = pytest.mark.whole
+
+
+def sent(host):
+    [app] = APPS
+    stats = host.inspect("stats", *app.nodes)
+    return sum(told["total"].get("mikrom.worker.tasks.sync_vm_status", 0) for told in stats.values())
+
+
+def works(host):
+    before = sent(host)
+    wait_for(lambda: sent(host) > before, 30, "beat sends")
+    assert playbook("health").ill == {}
+
+
+def schedule(host):
+    found = host.check(f"find {host.facts['state_dir']} -maxdepth 1 -type f -name 'celerybeat-schedule*'").split()
+    assert found
+    return found
+
+
+def test_schedule_belongs_to_root():
+    host = host_named("alpha")
+    beat, before = Service(host, "beat"), pids()
+    beat.stop()
+    host.check(f"chown root:root {' '.join(schedule(host))}")
+    host.check(f"chmod 0600 {' '.join(schedule(host))}")
+    host.check(f"chown root:root {host.facts['state_dir']}")
+    host.on.run(f"supervisorctl start {beat.name}")
+    wait_for(lambda: "FATAL" in host.on.run(f"supervisorctl status {beat.name}").stdout, 120, "beat has given up")
+    run = playbook("health")
+    assert set(run.ill) == {"beat"}
+    assert run.ill["beat"][0] == "down"
+    assert "ermission" in run.report["beat"]["cause"]
+    done = playbook("beat_reset")
+    assert done.rc == 0, done.stdout
+    works(host)
+    assert pids() == before
+
+
+def test_schedule_is_damaged():
+    host = host_named("alpha")
+    beat, before = Service(host, "beat"), pids()
+    beat.stop()
+    for path in schedule(host):
+        host.check(f"sh -c 'head --bytes=40960 /dev/urandom > {path}'")
+    host.on.run(f"supervisorctl start {beat.name}")
+    # Celery itself moves aside what it cannot read at all; what it does not notice, the reset does.
+    done = playbook("beat_reset")
+    assert done.rc == 0, done.stdout
+    works(host)
+    assert pids() == before
+
+
+def test_two_beats():
+    host, other = host_named("alpha"), host_named("omega")
+    before = pids()
+    command = ["mikrom-run", "timeout", "300", "celery", "-A", "mikrom.celery_app", "beat", "--schedule=/tmp/stray"]
+    stray = subprocess.Popen(
+        ["docker", "exec", other.container, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for(lambda: other.on.run("pgrep -f schedule=/tmp/stray").rc == 0, 30, "a second beat runs")
+        wait_for(lambda: ("two_beats", "beat") in playbook("health").findings, 60, "health names two beats")
+        done = playbook("beat_reset", celery_beat_stop_strays=True)
+        assert done.rc == 0, done.stdout
+        assert "omega" in done.stdout
+        wait_for(lambda: stray.poll() is not None, 30, "the second beat has ended")
+    finally:
+        other.on.run("pkill -f schedule=/tmp/stray")
+    works(host)
+    assert ("two_beats", "beat") not in playbook("health").findings
+    assert pids() == before

@@ -1,0 +1,68 @@
+"""Workers restart all the time: after a bad deployment, and because of `No module named 'mikrom'`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from helpers import APPS, PROJECT, deploy, failures, host_named, wait_for
+from lab import Ledger, pids, playbook
+
+pytestmark = pytest.mark.whole
+
+TREE = "/home/mikrom/mikrom-py/mikrom"
+
+
+def crashes(worker):
+    """Whether the service manager has started it more than once, or given up."""
+    if worker.systemd:
+        return int(worker.host.check(f"systemctl show --property=NRestarts --value {worker.name}.service")) >= 3
+    return "FATAL" in worker.host.on.run(f"supervisorctl status {worker.name}").stdout
+
+
+def test_bad_code_is_named_and_the_deployment_of_good_code_heals():
+    [app] = APPS
+    first, second = (host_named(name).workers[0] for name in ("omega", "alpha"))
+    # Somebody changed the code on the hosts, and restarted the workers.
+    first.host.check(f"sh -c 'echo \"import mikrom.nothing_of_this_name\" >> {TREE}/worker/tasks.py'")
+    second.host.check(f"mv {TREE} {TREE}.gone")
+    for worker in (first, second):
+        worker.host.on.run(
+            f"systemctl restart --no-block {worker.name}.service"
+            if worker.systemd
+            else f"supervisorctl signal TERM {worker.name}"
+        )
+    for worker in (first, second):
+        wait_for(lambda worker=worker: crashes(worker), 180, f"{worker.name} crashes again and again")
+    with Ledger(first.host, "provision_task", queues=["mikrom:queue"], rate=20, limit=20) as ledger:
+        wait_for(lambda: len(ledger.sent) == 20, 30, "tasks are sent meanwhile")
+    run = playbook("restart_idle")
+    assert {node: verdict for node, (verdict, _reason) in run.verdicts.items()} == dict.fromkeys(app.nodes, "down")
+    assert "nothing_of_this_name" in run.causes[first.node]
+    assert "No module named 'mikrom'" in run.causes[second.node]
+    # A restart does not help, so nobody is restarted.
+    assert run.restarted == []
+    done = deploy()
+    assert done.returncode == 0, failures(done)
+    wait_for(lambda: playbook("health").ill == {}, 120, "all are well")
+    assert ledger.lost(60) == set()
+    assert set(ledger.done().values()) == {1}
+
+
+def test_bad_code_does_not_reach_the_workers(tmp_path):
+    """The deployment itself imports the application first."""
+    tree = tmp_path / "mikrom"
+    shutil.copytree(PROJECT / "molecule/apps/mikrom", tree)
+    with (tree / "mikrom/worker/tasks.py").open("a", encoding="utf-8") as file:
+        file.write("import mikrom.nothing_of_this_name\n")
+    before = pids()
+    source = {"type": "path", "path": str(tree), "requirements": "requirements.txt"}
+    run = deploy("--extra-vars", json.dumps({"celery_app_source": source}))
+    assert run.returncode != 0
+    assert "nothing_of_this_name" in failures(run)
+    assert pids() == before
+    done = deploy()
+    assert done.returncode == 0, failures(done)
+    assert pids() == before
+    assert playbook("health").ill == {}

@@ -1,0 +1,29 @@
+"""Workers do not answer: "No nodes replied within time constraint". The document restarts them all."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import APPS, host_named, wait_for
+from lab import Ledger, pids, playbook
+
+pytestmark = pytest.mark.whole
+
+
+def test_only_the_silent_worker_is_restarted():
+    [app] = APPS
+    silent = host_named("alpha").workers[0]
+    before = pids()
+    with Ledger(app.host, "provision_task", args=[0.2], queues=["mikrom:queue"], rate=4) as ledger:
+        wait_for(lambda: len(ledger.done()) > 8, 60, "tasks are done")
+        silent.host.check(f"kill -STOP {silent.pid}")
+        seen = playbook("health")
+        assert seen.verdicts[silent.node] == ("stuck", "loop_stalled"), seen.causes
+        assert [node for node in seen.ill if node != silent.node] == []
+        run = playbook("restart_idle")
+        assert run.rc == 0, run.stdout
+        assert run.restarted == [silent.node]
+        assert run.ill == {}, run.causes
+        assert ledger.lost(120) == set()
+    assert set(ledger.done().values()) == {1}
+    after = pids()
+    assert {node for node in after if after[node] != before[node]} == {silent.node}

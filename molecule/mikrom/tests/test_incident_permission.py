@@ -1,0 +1,26 @@
+"""Permission denied on the log directory. The document: chown -R mikrom:mikrom, chmod 755."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import deploy, failures, host_named, wait_for
+from lab import playbook
+
+pytestmark = pytest.mark.whole
+
+
+def test_a_worker_does_not_need_the_directory_and_the_deployment_mends_it():
+    host = host_named("alpha")
+    worker, directory = host.workers[0], host.facts["log_dir"]
+    host.check(f"chown -R root:root {directory}")
+    host.check(f"chmod 0700 {directory}")
+    # The service manager opens the logs, so that a worker starts all the same.
+    worker.stop()
+    worker.start()
+    wait_for(lambda: worker.node in host.inspect("ping", worker.node), 60, "it answers")
+    assert playbook("health").ill == {}
+    done = deploy("--limit=alpha")
+    assert done.returncode == 0, failures(done)
+    told = host.on.file(directory)
+    assert (told.user, told.group, oct(told.mode)) == ("mikrom", "mikrom", "0o755")
+    assert playbook("health").ill == {}

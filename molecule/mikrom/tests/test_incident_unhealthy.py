@@ -1,0 +1,52 @@
+"""The worker shows as unhealthy while a long blocking task runs. The document changed the pool and the patience."""
+
+from __future__ import annotations
+
+import contextlib
+
+from helpers import APPS, HOSTS, wait_for
+from lab import Ledger, pids, playbook
+
+# A host that does not answer, in a range that is nobody's.
+NOWHERE = "192.0.2.7"
+
+
+@contextlib.contextmanager
+def unreachable(address):
+    """Nobody answers at this address, and nobody says so: the way of a firewall."""
+    rule = f"OUTPUT --destination {address} --jump DROP"
+    for host in HOSTS:
+        host.check(f"iptables --append {rule}")
+    try:
+        yield
+    finally:
+        for host in HOSTS:
+            host.check(f"iptables --delete {rule}")
+
+
+def operations(host):
+    [app] = APPS
+    active = host.inspect("active", *app.nodes)
+    return [task["name"] for tasks in active.values() for task in tasks if task["name"] == "create_vm_task"]
+
+
+def test_blocking_tasks_do_not_make_a_worker_unhealthy():
+    [app] = APPS
+    before = pids()
+    with unreachable(NOWHERE):
+        with Ledger(app.host, "create_vm_task", args=[NOWHERE], queues=["mikrom:queue"], rate=20, limit=4) as ledger:
+            wait_for(lambda: len(operations(app.host)) == 4, 60, "four tasks wait for a host that does not answer")
+            run = playbook("restart_idle")
+            assert (run.ill, run.restarted, run.rc) == ({}, [], 0), run.causes
+            assert "busy" in {reason for _verdict, reason in run.verdicts.values()}, run.causes
+            for worker in app.workers:
+                command = f"{worker.host.facts['bin_dir']}/mikrom-worker-probe {worker.instance}"
+                wait_for(
+                    lambda worker=worker, command=command: worker.host.on.run(command).rc == 0,
+                    60,
+                    f"{worker.name} is healthy",
+                )
+            # SSH gives up after 30 s, well below the operation's limit: the tasks end, and say so.
+            assert ledger.lost(120) == set()
+        assert set(ledger.done().values()) == {1}
+    assert pids() == before
