@@ -21,14 +21,14 @@ def test_too_few_processes():
         assert ("queue_backlog", "celery") in run.findings
         assert run.rc == 0, run.stdout
         # The beat entries wait with the others, and nobody is restarted.
-        scaled = playbook("scale", celery_scale={"celery": {"concurrency": 8}})
+        scaled = playbook("scale", celery_scale={"celery": {"concurrency": 8}}, celery_scale_timeout=60)
         assert scaled.rc == 0, scaled.stdout
         wait_for(lambda: len(ledger.done()) == 120, 60, "the backlog is worked off")
         assert set(ledger.done().values()) == {1}
     run = playbook("health", celery_health_max_queue=50)
     assert (run.ill, ("queue_backlog", "celery") in run.findings) == ({}, False), run.causes
     # Back to what is declared.
-    assert playbook("scale").rc == 0
+    assert playbook("scale", celery_scale_timeout=60).rc == 0
     [stats] = host.inspect("stats", NODE).values()
     assert len(stats["pool"]["processes"]) == 2
     assert pids() == before
@@ -38,10 +38,9 @@ def test_purge_can_be_undone():
     host = host_named("market")
     dump = "/var/lib/marketplace/purged.jsonl"
     host.check(f"rm -f {dump}")
-    with Ledger(host, TASK, args=[1], queues=["celery"], rate=100, limit=40) as ledger:
+    assert playbook("purge", celery_queues=["celery"]).rc != 0
+    with Ledger(host, TASK, args=[2], queues=["celery"], rate=100, limit=40) as ledger:
         wait_for(lambda: len(ledger.sent) == 40, 60, "all are sent")
-        refused = playbook("purge", celery_queues=["celery"])
-        assert refused.rc != 0
         purged = playbook("purge", celery_queues=["celery"], celery_confirm=True, celery_dump_to=dump)
         assert purged.rc == 0, purged.stdout
         assert host.on.file(dump).mode == 0o600
@@ -52,6 +51,6 @@ def test_purge_can_be_undone():
         restored = playbook("restore", celery_dump_from=dump)
         assert restored.rc == 0, restored.stdout
         assert playbook("restore", celery_dump_from=dump).rc == 0
-        assert ledger.lost(90) == set()
+        assert ledger.lost(150) == set()
         assert set(ledger.done().values()) == {1}
     assert playbook("health").ill == {}
