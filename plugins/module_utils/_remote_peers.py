@@ -405,7 +405,8 @@ def check_backend(app, broker, seconds):
     setting = app.conf.result_backend
     text = setting if isinstance(setting, str) else type(setting).__name__ if setting else "disabled"
     told = {"url": mask(text), "type": text.partition("://")[0]}
-    clock = Clock(seconds)
+    # From Celery 5.5 on, a database backend otherwise waits here for its database, to make its tables.
+    app.conf.database_create_tables_at_setup = False
     try:
         backend = app.backend
         kind = backend_kind({"{0.__module__}.{0.__name__}".format(cls) for cls in type(backend).__mro__})
@@ -415,10 +416,11 @@ def check_backend(app, broker, seconds):
         return dict(told, type="disabled", **answer(None, "none"))
     if kind == "rpc":
         return dict(told, reachable=broker["reachable"], layer=broker["layer"], error=broker["error"])
+    clock = Clock(seconds)
     checks = {
         "redis": lambda: _backend_redis(backend, clock),
         "sentinel": lambda: bounded(backend.client.ping, clock.left(), "protocol", "result backend"),
-        "database": lambda: _backend_database(backend, clock),
+        "database": lambda: _backend_database(backend, seconds),
         "django": lambda: _backend_django(clock),
         "cache": lambda: _backend_cache(backend, clock),
         "file": lambda: check_sqlite(os.path.join(os.fsdecode(backend.path), "probe")),
@@ -446,7 +448,7 @@ def _backend_redis(backend, clock):
     bounded(backend.client.ping, clock.left(), "protocol", "result backend")
 
 
-def _backend_database(backend, clock):
+def _backend_database(backend, seconds):
     import sqlalchemy
     from sqlalchemy.pool import NullPool
 
@@ -455,11 +457,13 @@ def _backend_database(backend, clock):
     if family == "sqlite":
         check_sqlite(url.database)
         return
+    arguments = dict(backend.engine_options or {}).get("connect_args", {})
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool, connect_args=arguments)
+    # What was imported until here, the driver at the latest, is not the database's time.
+    clock = Clock(seconds)
     if url.host:
         port = url.port or {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}[family]
         connect(url.host, port, clock).close()
-    arguments = dict(backend.engine_options or {}).get("connect_args", {})
-    engine = sqlalchemy.create_engine(url, poolclass=NullPool, connect_args=arguments)
     bounded(lambda: engine.connect().close(), clock.left(), "protocol", "database")
 
 

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import threading
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_peers as peers
@@ -308,3 +309,21 @@ def test_a_transport_that_does_not_exist():
 
 def test_a_broker_in_memory_needs_no_way():
     assert peers.check_broker(Connection("memory"), 1, keep=True) == {"reachable": True, "layer": "ok", "error": ""}
+
+
+class Lazy:
+    """An application whose backend waits for its database when it is made, as Celery's does from 5.5 on."""
+
+    def __init__(self, backend):
+        self.conf = SimpleNamespace(result_backend="db+postgresql://db.example.com/shop")
+        self.made = backend
+
+    @property
+    def backend(self):
+        assert self.conf.database_create_tables_at_setup is False
+        return self.made
+
+
+def test_no_tables_are_made_to_look_at_a_database():
+    told = peers.check_backend(Lazy(object()), {}, 1.0)
+    assert (told["layer"], told["type"]) == ("unknown", "db+postgresql")
