@@ -14,6 +14,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._case import (
     known,
     seconds_text,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._rules_config import result_backend_unreachable
 
 # What ended a process that had run; anything else is a start that failed.
 _ENDED = ("signal", "core-dump", "watchdog", "oom-kill")
@@ -176,6 +177,18 @@ def starting(case):
     return None
 
 
+def start_held_up(case):
+    """It would be called hung in its start, and the result backend does not answer: the next start waits for it, too."""
+    backend = result_backend_unreachable(case)
+    hung = hung_in_startup(case) if backend else None
+    if not hung:
+        return None
+    cause = "{0} {1} Celery 5.5 and later waits for a database at its start.".format(hung["cause"], backend["cause"])
+    return dict(
+        backend, activity="starting", cause=cause, cites=[*backend["cites"], *hung["cites"]], since=hung["since"]
+    )
+
+
 def hung_in_startup(case):
     """It is past its grace, and was never ready."""
     age = case.age()
@@ -188,7 +201,7 @@ def hung_in_startup(case):
         cites = [cite(HOST, "heartbeat.state", states, "it has not become ready")]
         return found("hung_in_startup", "stalled", cause, [*cites, _aged(case, age)], since)
     services = service_of(case.host)
-    if len(services) >= 2 and set(services) == {"activating"} and case.mains and not case.beats:
+    if len(services) >= 2 and set(services) == {"activating"} and case.mains and set(states) <= {"starting"}:
         cites = [cite(HOST, "service.state", services, "it has not told the service manager that it is ready")]
         return found("hung_in_startup", "stalled", cause, [*cites, _aged(case, age)], since)
     silent, line = case.silent(), _startup_line(case)

@@ -35,6 +35,7 @@ RULES = (
     _rules_service.duplicate_name,
     _rules_stuck.loop_stopped,
     _rules_service.starting,
+    _rules_service.start_held_up,
     _rules_service.hung_in_startup,
     _rules_healthy.busy_in_loop,
     _rules_config.pool_respawning,

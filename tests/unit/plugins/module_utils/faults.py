@@ -25,6 +25,15 @@ def hung_in_mingle_under_notify():
     return Fleet(sentinel=False).silent().service_says(state="activating", substate="start").main_says(age=400.0)
 
 
+def hung_in_start_with_one_heartbeat():
+    """Only the last look finds a fresh heartbeat, as on a host that is short of processor time."""
+    fleet = hung_in_mingle().service_says(state="activating", substate="start")
+    for look in fleet.looks():
+        look["processes"] = [one for one in look["processes"] if one["role"] == "main"]
+    fleet.looks()[0]["heartbeat"] = None
+    return fleet
+
+
 def hung_in_mingle_by_the_log():
     fleet = Fleet(sentinel=False).silent()
     for look in fleet.looks():
@@ -218,6 +227,13 @@ def no_result_backend():
     return fleet
 
 
+def start_waits_for_result_backend():
+    """From Celery 5.5 on, a start makes the tables of a database that is the result backend."""
+    fleet = hung_in_mingle()
+    fleet.facts["result_backend"] = {"reachable": False, "error": "protocol: no answer"}
+    return fleet
+
+
 def fork_spiral():
     """Pings are well all the time, and no process of the pool lives to the next sample."""
     fleet = Fleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
@@ -332,6 +348,7 @@ def silence_alone():
 FAULTS = [
     (hung_in_mingle, "hung_in_startup"),
     (hung_in_mingle_under_notify, "hung_in_startup"),
+    (hung_in_start_with_one_heartbeat, "hung_in_startup"),
     (hung_in_mingle_by_the_log, "hung_in_startup"),
     (main_stopped, "loop_stalled"),
     (main_stopped_one_look, "loop_stalled"),
@@ -367,6 +384,7 @@ FAULTS = [
     (twins, "duplicate_name"),
     (twins_seen, "duplicate_name"),
     (no_result_backend, "result_backend_unreachable"),
+    (start_waits_for_result_backend, "result_backend_unreachable"),
     (fork_spiral, "pool_respawning"),
     (full_of_eta, "prefetch_full"),
     (past_its_limit, "task_overrun"),
