@@ -6,7 +6,7 @@ WHEN = "early"
 
 
 def inject(fleet):
-    fleet.send("sleep_for", 100, queue="start")
+    fleet.send("sleep_for", 180, queue="start")
 
 
 def settled(fleet):

@@ -146,7 +146,7 @@ class Fleet:
         for name in self.ill():
             self.restart(name)
 
-    def wait_well(self, timeout=90):
+    def wait_well(self, timeout=180):
         """Wait until all workers are well."""
         wait_for(lambda: not self.ill(), timeout, "all workers are well, by the word of their sentinels")
 
@@ -275,7 +275,7 @@ def begin(incidents, fleet):
 def look(name, incidents, **options):
     """Run a playbook, with the further inventories that the incidents have."""
     further = [path for one in incidents for path in getattr(one.told, "INVENTORIES", ())]
-    run = playbook(name, inventories=further, **PATIENCE, **options)
+    run = playbook(name, timeout=600, inventories=further, **PATIENCE, **options)
     assert run.report, run.stdout[-6000:]
     return run
 
