@@ -8,5 +8,10 @@ def inject(fleet):
     fleet.check("systemctl kill --signal=STOP redis-server")
 
 
+def settled(fleet):
+    # Their own questions to it time out.
+    return {beat["state"] for beat in fleet.heartbeats().values()} == {"broker_down"}
+
+
 def undo(fleet):
     fleet.check("systemctl kill --signal=CONT redis-server")

@@ -1,7 +1,11 @@
-"""Somebody has changed the broker's password: whoever is connected stays, and nobody else gets in."""
+"""Somebody has changed the broker's password: whoever is connected stays, and nobody else gets in, the probe least of all.
 
-ROUND, NODE = "wrong_password", ""
-EXPECTED, ACTION = ("unknown", "broker_refusing"), "none"
+Workers with a sentinel speak for themselves. Of one without, nothing can be known, and nobody is restarted: none would
+come back.
+"""
+
+ROUND, NODE = "wrong_password", "blind"
+EXPECTED, ACTION = ("unknown", "broker_unreachable"), "none"
 
 
 def inject(fleet):
