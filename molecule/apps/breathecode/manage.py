@@ -1,0 +1,11 @@
+"""`manage.py migrate` and the like."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "breathecode.settings")
+execute_from_command_line(sys.argv)

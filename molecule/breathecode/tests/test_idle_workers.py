@@ -1,0 +1,46 @@
+"""Workers 1 to N are up and idle, the others work, and the queue grows."""
+
+from __future__ import annotations
+
+import pytest
+from breathecode_lab import DELIVER, HOST, heartbeat, path_lost, queue, wait_until_well
+from helpers import wait_for
+from lab import Ledger, pids, playbook
+
+
+@pytest.mark.parametrize("count", [1, pytest.param(7, marks=pytest.mark.whole)])
+def test_idle_workers_are_named_and_restarted_and_no_others(count):
+    wait_until_well()
+    idle, working = HOST.workers[:count], HOST.workers[count:]
+    before = pids()
+    # Five workers are too few for so many tasks, and twelve are not.
+    with Ledger(HOST, task=DELIVER, args=[3], rate=3) as ledger:
+        with path_lost(idle):
+            wait_for(
+                lambda: all(heartbeat(worker)["problem"] == "connection_lost" for worker in idle),
+                60,
+                "they have lost the broker",
+            )
+            assert pids() == before, "nobody was restarted: all twelve are up"
+
+            seen = playbook("health")
+            assert seen.rc == 2
+            named = {node for node, verdict in seen.verdicts.items() if verdict == ("stuck", "connection_lost")}
+            assert named == {worker.node for worker in idle}, seen.causes
+            assert {seen.verdicts[worker.node][0] for worker in working} == {"healthy"}, seen.causes
+            if count == 7:
+                grown = queue()
+                assert grown["ready"] > 0
+                wait_for(lambda: queue()["ready"] > grown["ready"], 30, "the queue grows")
+
+            # In one batch: five others work meanwhile.
+            healed = playbook("restart_idle", timeout=560, celery_heal_max_fraction=0.6)
+        assert healed.rc == 0, healed.stdout
+        assert sorted(healed.restarted) == sorted(worker.node for worker in idle), healed.stdout
+        assert {told["verified"] for told in healed.heal["restarted"]} == {True}
+        after = pids()
+        assert {node for node in after if after[node] != before[node]} == {worker.node for worker in idle}
+        # The queue drains, and nothing of it is lost.
+        assert ledger.lost(timeout=240) == set()
+    assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes
+    wait_for(lambda: queue()["ready"] == 0, 30, "the queue has drained")

@@ -1,0 +1,32 @@
+"""Tasks that are stuck: by state and by age, from the broker, and for somebody else, from a bundle."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+
+import pytest
+from breathecode_lab import DELIVER, HOST, queue, wait_until_well
+from helpers import ansible, wait_for
+from lab import Ledger
+
+
+@pytest.mark.whole
+def test_what_waits_is_told_by_state_and_by_age(tmp_path):
+    wait_until_well()
+    with Ledger(HOST, task=DELIVER, args=[20], rate=20, limit=60) as ledger:
+        wait_for(lambda: len(ledger.sent) == 60, 30, "all are sent")
+        wait_for(lambda: queue()["unacked"], 30, "the management API has counted")
+        told = wait_for(lambda: (queue()["oldest_age"] or 0) >= 10 and queue(), 60, "the next message waits for 10 s")
+        assert told["ready"] >= 20
+        assert told["consumers"] == 12
+        assert told["oldest_age_of"] == "ready"
+
+        done = ansible("ansible-playbook", f"--extra-vars=celery_report_dir={tmp_path}", "taskfleet.celery.diagnose")
+        assert done.returncode == 0, done.stdout + done.stderr
+        [archive] = tmp_path.iterdir()
+        with tarfile.open(archive) as packed:
+            [inspect] = [json.load(packed.extractfile(one)) for one in packed if one.name.endswith("/inspect.json")]
+        running = [task["name"] for told in inspect["nodes"].values() for task in told["active"]]
+        assert running.count(DELIVER) >= 12
+        assert ledger.lost(timeout=180) == set()

@@ -1,0 +1,57 @@
+"""The document's three hypotheses, and the one that it did not think of, at once: one run of health tells them apart."""
+
+from __future__ import annotations
+
+import pytest
+from customify_lab import HOST, STRANGER, WORKERS, database_hangs, half_open, heartbeat, stranger, wait_until_well
+from helpers import deploy, failures, wait_for
+from lab import pids, playbook
+
+RENDER = "app/infrastructure/workers/tasks/render_design.py"
+FULL_NAME = "app.infrastructure.workers.tasks.render_design.render_design_preview"
+
+
+def rename_task():
+    """Do what the document proposes for its third hypothesis, on the host, and restart one worker with it."""
+    path = f"{HOST.facts['source_dir']}/{RENDER}"
+    HOST.check(f'sed -i \'s/name="render_design_preview"/name="{FULL_NAME}"/\' {path}')
+    HOST.check(f"grep -c {FULL_NAME} {path}")
+    WORKERS["w2"].stop()
+    WORKERS["w2"].start()
+
+
+@pytest.mark.whole
+def test_one_look_tells_four_causes_apart():
+    wait_until_well()
+    before = pids()
+    rename_task()
+    wait_until_well([WORKERS["w2"]])
+    with stranger(["default"]), half_open(WORKERS["w1"]):
+        wait_for(lambda: heartbeat(WORKERS["w1"])["problem"], 60, "w1 has lost its connection")
+        WORKERS["w3"].stop()
+        with database_hangs():
+            HOST.check(f"systemctl start --no-block {WORKERS['w3'].name}.service")
+            seen = playbook("health", celery_health_start_grace=10, celery_health_samples=3)
+        assert seen.verdicts == {
+            "w1@studio": ("stuck", "connection_lost"),
+            "w2@studio": ("misconfigured", "missing_tasks"),
+            "w3@studio": ("misconfigured", "result_backend_unreachable"),
+            "w4@studio": ("misconfigured", "result_backend_unreachable"),
+            STRANGER: ("misconfigured", "unexpected_node"),
+        }, seen.causes
+        assert "render_design_preview" in seen.causes["w2@studio"]
+        assert "default" in seen.causes[STRANGER]
+        wait_until_well([WORKERS["w3"]])
+
+        held = pids()
+        healed = playbook("restart_idle")
+        assert healed.restarted == ["w1@studio"], healed.stdout
+        assert {node for node, pid in pids().items() if pid != held[node]} == {"w1@studio"}
+    # The code as it should be, and the worker started with it.
+    WORKERS["w2"].stop()
+    done = deploy()
+    assert done.returncode == 0, failures(done)
+    wait_until_well()
+    well = playbook("health")
+    assert {verdict for verdict, _reason in well.verdicts.values()} == {"healthy"}, well.causes
+    assert set(well.verdicts) == set(before)

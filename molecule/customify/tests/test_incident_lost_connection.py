@@ -1,0 +1,30 @@
+"""It answers pings and lists its tasks, and takes none: what the document did not think of.
+
+Pings come over one connection, tasks over another. The second is dead, and nothing is ever sent on it, so nobody notices.
+"""
+
+from __future__ import annotations
+
+from customify_lab import EMAIL, HOST, WORKERS, half_open, heartbeat, wait_until_well
+from helpers import wait_for
+from lab import Ledger, pids, playbook
+
+
+def test_worker_that_answers_and_never_takes_a_task_is_restarted():
+    wait_until_well()
+    worker, before = WORKERS["w1"], pids()
+    with half_open(worker), Ledger(HOST, task=EMAIL, queues=["default", "high_priority"], rate=5) as ledger:
+        wait_for(lambda: heartbeat(worker)["problem"], 60, "its sentinel notices")
+        assert HOST.inspect("ping", worker.node) == {worker.node: {"ok": "pong"}}
+        assert EMAIL in HOST.inspect("registered", worker.node)[worker.node]
+        seen = playbook("health")
+        assert seen.verdicts.pop(worker.node) == ("stuck", "connection_lost"), seen.causes
+        others = {told["verdict"] for told in seen.report["nodes"] if told["node"] != worker.node}
+        assert others == {"healthy"}, seen.causes
+        healed = playbook("restart_idle")
+        assert healed.rc == 0, healed.stdout
+        assert healed.restarted == [worker.node], healed.stdout
+        assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes
+        assert ledger.lost(timeout=60) == set()
+    after = pids()
+    assert [node for node in after if after[node] != before[node]] == [worker.node]

@@ -1,0 +1,23 @@
+"""Designs stay in draft, slots are free, and nothing is wrong: their own annotation lets ten a minute through."""
+
+from __future__ import annotations
+
+import pytest
+from customify_lab import designs, wait_until_well
+from helpers import wait_for
+from lab import pids, playbook
+
+
+@pytest.mark.whole
+def test_rate_limit_is_no_reason_to_restart():
+    wait_until_well()
+    before = pids()
+    made = [designs("create") for _number in range(16)]
+    seen = playbook("health")
+    assert seen.rc == 0, seen.stdout
+    told = {(node["verdict"], node["activity"]) for node in seen.report["nodes"]}
+    assert ("healthy", "rate_limited") in told, seen.causes
+    assert {verdict for verdict, _activity in told} == {"healthy"}, seen.causes
+    assert playbook("restart_idle").restarted == []
+    assert pids() == before
+    wait_for(lambda: designs("show", made[-1])["status"] == "published", 180, "the last design is published")
