@@ -46,7 +46,7 @@ def test_canary_names_a_task_that_no_worker_knows():
     name = "app.infrastructure.workers.tasks.render_design.render_design_preview"
     run = playbook("canary", celery_canary_task=name, celery_canary_queues=["default"])
     assert run.rc == 2
-    assert "NotRegistered" in run.stdout
+    assert "default: FAILURE" in run.stdout
 
 
 def test_load():
