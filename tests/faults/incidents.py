@@ -105,8 +105,10 @@ class Fleet:
         self.check(f"rm -f {self.settings_file(name)}")
 
     def restart(self, name):
-        """Restart a worker, and do not wait for it."""
+        """Restart a worker, and do not wait until it has started."""
+        before = self.pid(name)
         self.check(f"systemctl restart --no-block {self.service(name).name}.service")
+        wait_for(lambda: self.pid(name) != before or not before, 60, f"the old process of {name} ends")
 
     def control(self, name, command, **arguments):
         """Send a command of remote control to a worker, which must do it."""
@@ -137,7 +139,7 @@ class Fleet:
         """Return the workers that do not run, or whose sentinel says that they do not work."""
         running, beats = pids(), self.heartbeats()
         workers = [worker for worker in self.host.workers if names is None or worker.instance in names]
-        return [one.instance for one in workers if not well(one.instance, running[one.node], beats.get(one.instance))]
+        return [one.instance for one in workers if not well(one, running[one.node], beats.get(one.instance))]
 
     def mend(self):
         """Bring the fleet back from a round that was broken off."""
@@ -151,10 +153,10 @@ class Fleet:
         wait_for(lambda: not self.ill(), timeout, "all workers are well, by the word of their sentinels")
 
 
-def well(name, pid, beat):
-    """Whether a worker runs, and its sentinel finds nothing wrong. That of `blind` says nothing."""
-    if not pid or name == "blind":
-        return bool(pid)
+def well(worker, pid, beat):
+    """Whether a worker runs, and its sentinel finds nothing wrong. That of `blind` only says that it has started."""
+    if not pid or worker.instance == "blind":
+        return bool(pid) and worker.is_running
     fresh = beat and beat["pid"] == pid and time.time() - beat["written_at"] <= 5
     return bool(fresh and beat["state"] == "ready" and not beat["problem"])
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 def _seconds(name, default):
-    return field(default_factory=lambda: float(os.environ.get(name, default)))
+    return float(os.environ.get(name, default))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Settings:
     """Seconds, unless the name says otherwise."""
 
