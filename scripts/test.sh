@@ -29,7 +29,7 @@ rm -f .cache/{lint,units,integration,molecule}.count
 (find_python) >/dev/null 2>&1 || need_programs python3-venv:python3-venv
 scripts/venv.sh dev
 
-# The integration targets mostly wait: they go on beside the linters and the unit tests.
+# The integration targets mostly wait: they go on beside everything else.
 scripts/integration.sh </dev/null >.cache/logs/integration.log 2>&1 &
 integration=$!
 end_of_integration() {
@@ -41,7 +41,7 @@ end_of_integration() {
 
 count_part lint scripts/lint.sh
 count_part units scripts/units.sh
-count_part integration end_of_integration
 count_part molecule scripts/molecule.sh
+count_part integration end_of_integration
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
