@@ -23,6 +23,12 @@ def test_worker_answers_with_its_queues(worker):
     assert sorted(queue["name"] for queue in replies[worker.node]) == sorted(worker.queues)
 
 
+def test_programs_of_the_environment_are_found(worker):
+    environment = worker.host.check(f"tr '\\0' '\\n' </proc/{worker.pid}/environ").splitlines()
+    [path] = [line for line in environment if line.startswith("PATH=")]
+    assert path.startswith(f"PATH={worker.host.facts['python'].removesuffix('python')[:-1]}:")
+
+
 def test_limits_reach_the_task(app):
     limits = app.host.facts["limits"]
     assert app.host.call("timeouts")["environment"] == {
