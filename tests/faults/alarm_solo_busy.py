@@ -1,12 +1,12 @@
-"""A solo worker runs a long task and does not answer meanwhile: the best known false alarm.
+"""A solo worker runs long tasks and does not answer meanwhile, while more wait: the best known false alarm.
 
 video2commons#427, nautobot#8215: probes restart it in the middle of its work.
 """
 
 ROUND, NODE = "alone", "solo"
-EXPECTED, ACTION = ("healthy", "busy"), "none"
+EXPECTED, ACTION = ("healthy", "saturated"), "none"
 
 
 def inject(fleet):
-    # Both below its hard limit of twelve seconds each, and silent through all samples.
+    # Each below its hard limit of twelve seconds; together they keep it silent through all samples.
     fleet.send("sleep_for", 11, queue="solo", times=4)
