@@ -34,7 +34,9 @@ def app_of(item):
 
 
 def is_left_out(item):
-    """Whether a test takes too long for every run, or asks for tasks that the application does not have."""
+    """Whether a test is about nobody here, takes too long for every run, or asks for tasks that the application lacks."""
+    if item.get_closest_marker("nobody"):
+        return True
     if item.get_closest_marker("whole") and not os.environ.get("TASKFLEET_WHOLE"):
         return True
     [app] = [app for app in APPS if app.name == app_of(item)]
@@ -46,7 +48,7 @@ def pytest_generate_tests(metafunc):
     if name is None:
         return
     values = [pytest.param(subject, id=label, marks=pytest.mark.app(str(app))) for app, subject, label in found]
-    metafunc.parametrize(name, values)
+    metafunc.parametrize(name, values or [pytest.param(None, marks=pytest.mark.nobody)])
 
 
 @pytest.hookimpl(tryfirst=True)

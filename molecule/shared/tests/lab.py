@@ -32,10 +32,14 @@ class Run:
 
     @property
     def ill(self):
-        """Return {node, "beat" or "flower": (verdict, reason)} of all that are not healthy."""
+        """Return {node, "beat" or "flower": (verdict, reason)} of all that are neither healthy nor still starting."""
         told = self.report or {"nodes": (), "beat": None, "flower": None}
         singles = {kind: (told[kind]["verdict"], told[kind]["reason"]) for kind in ("beat", "flower") if told[kind]}
-        return {name: found for name, found in {**self.verdicts, **singles}.items() if found[0] != "healthy"}
+        return {
+            name: found
+            for name, found in {**self.verdicts, **singles}.items()
+            if found[0] not in ("healthy", "starting")
+        }
 
     @property
     def findings(self):
