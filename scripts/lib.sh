@@ -63,6 +63,14 @@ link_collection() {
     fi
 }
 
+# until_fewer_jobs_than NUMBER: waits until so few of the background jobs run.
+until_fewer_jobs_than() {
+    while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do
+        # How it ended is asked later, of each by itself.
+        wait -n || true
+    done
+}
+
 # list_files PATTERN...: the files that git knows or would add, each followed by a NUL.
 list_files() {
     git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard -- "$@"

@@ -93,9 +93,7 @@ mkdir -p .cache/logs
 rm -f .cache/logs/*.verdict .cache/lint.count
 
 for gate in "${gates[@]}"; do
-    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
-        wait -n || true
-    done
+    until_fewer_jobs_than 2
     run_gate "$gate" &
 done
 wait

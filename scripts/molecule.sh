@@ -38,9 +38,7 @@ declare -A jobs=()
 for scenario in "$@"; do
     rm -f "$results/$scenario.xml"
     # As many at once as keep the processors busy; more would only starve each other.
-    while [ "$(jobs -pr | wc -l)" -ge "$(($(nproc) + 1))" ]; do
-        wait -n || true
-    done
+    until_fewer_jobs_than "$(($(nproc) + 1))"
     run "$scenario" &
     jobs[$scenario]=$!
 done

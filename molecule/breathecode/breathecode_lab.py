@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-
-from helpers import HOSTS, module, wait_for
+from helpers import HOSTS
 
 [HOST] = HOSTS
 DELIVER = "task_manager.tasks.deliver"
@@ -16,22 +13,9 @@ SMALL = 100
 
 def queue():
     """Return what celery_queue_info tells of the queue, with RabbitMQ's management API."""
-    told = module(
-        HOST,
-        "celery_queue_info",
-        celery_python=HOST.facts["python"],
-        app=HOST.facts["module"],
-        chdir=HOST.facts["source_dir"],
-        environment_file=f"{HOST.facts['config_dir']}/celery.env",
-        user=HOST.facts["user"],
-        management_url="http://127.0.0.1:15672",
-    )
+    told = HOST.ask("celery_queue_info", management_url="http://127.0.0.1:15672")
     assert told["broker"]["reachable"], told
     return told["queues"]["default"]
-
-
-def heartbeat(worker):
-    return json.loads(HOST.check(f"cat {HOST.facts['run_dir']}/worker-{worker.instance}.heartbeat.json"))
 
 
 def ports(worker):
@@ -43,7 +27,6 @@ def ports(worker):
     return found
 
 
-@contextlib.contextmanager
 def path_lost(workers):
     """Lose the way between the broker and these workers, for the connections that they have.
 
@@ -53,20 +36,6 @@ def path_lost(workers):
     rules = []
     for worker in workers:
         for port in ports(worker):
-            rules.append(f"INPUT -p tcp --sport {BROKER} --dport {port} -m length --length {SMALL}: -j DROP")
-            rules.append(f"INPUT -p tcp --sport {port} --dport {BROKER} -m length --length {SMALL}: -j DROP")
-    HOST.check(" && ".join(f"iptables -A {rule}" for rule in rules))
-    try:
-        yield
-    finally:
-        HOST.check(" && ".join(f"iptables -D {rule}" for rule in rules))
-
-
-def all_well():
-    """Whether every worker's sentinel is content."""
-    told = [heartbeat(worker) for worker in HOST.workers]
-    return all(beat["state"] == "ready" and not beat["problem"] for beat in told)
-
-
-def wait_until_well(seconds=60):
-    wait_for(all_well, seconds, "every worker is well")
+            rules.append(f"INPUT -p tcp --sport {BROKER} --dport {port} -m length --length {SMALL}:")
+            rules.append(f"INPUT -p tcp --sport {port} --dport {BROKER} -m length --length {SMALL}:")
+    return HOST.dropped(*rules)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 
-from helpers import HOSTS, wait_for
+from helpers import HOSTS, wait_for, wait_until_content
 
 [HOST] = HOSTS
 WORKERS = {worker.instance: worker for worker in HOST.workers}
@@ -23,18 +23,8 @@ print(json.dumps({one["name"]: one["addr"].rpartition(":")[2] for one in waiting
 """
 
 
-def heartbeat(worker):
-    return json.loads(HOST.check(f"cat {HOST.facts['run_dir']}/worker-{worker.instance}.heartbeat.json"))
-
-
-def is_well(worker):
-    beat = heartbeat(worker)
-    return beat["pid"] == worker.pid and beat["state"] == "ready" and not beat["problem"]
-
-
-def wait_until_well(workers=None, seconds=90):
-    for worker in workers or WORKERS.values():
-        wait_for(lambda worker=worker: is_well(worker), seconds, f"{worker.node} is well")
+def wait_until_well(workers=None):
+    wait_until_content(workers or WORKERS.values())
 
 
 @contextlib.contextmanager
@@ -48,16 +38,11 @@ def half_open(worker):
         return json.loads(HOST.python(WAITING, "customify-run", "python", "-")).get(worker.node)
 
     found = wait_for(port, 20, f"{worker.node} waits for tasks")
-    rules = [
-        f"INPUT -p tcp --sport {BROKER} --dport {found} -j DROP",
-        f"INPUT -p tcp --sport {found} --dport {BROKER} -j DROP",
-    ]
-    HOST.check(" && ".join(f"iptables -A {rule}" for rule in rules))
-    try:
+    with HOST.dropped(
+        f"INPUT -p tcp --sport {BROKER} --dport {found}", f"INPUT -p tcp --sport {found} --dport {BROKER}"
+    ):
         wait_for(lambda: not port(), 20, f"Redis no longer sees {worker.node} wait")
         yield
-    finally:
-        HOST.check(" && ".join(f"iptables -D {rule}" for rule in rules))
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from functools import wraps
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import setting
+
 # The tasks of these pools run inside the main loop, which then does not turn.
 IN_LOOP = ("solo", "gevent", "eventlet")
 
@@ -302,7 +304,7 @@ class Case:
     def rate_limited(self):
         """Whether tasks may wait in it for a rate limit. None when not known."""
         told = known(sample["rate_limits"] for sample in self.answers)
-        default = known((sample["conf"] or {}).get("task_default_rate_limit") for sample in self.answers)
+        default = known(setting(sample["conf"] or {}, "task_default_rate_limit") for sample in self.answers)
         declared = (self.declared or {}).get("rate_limits")
         if default or any(told) or declared:
             return True

@@ -6,8 +6,7 @@ MOVES = True
 
 
 def inject(fleet):
-    fleet.settings(NODE, worker_max_tasks_per_child=1)
-    fleet.restart(NODE)
+    fleet.restart_with(NODE, worker_max_tasks_per_child=1)
 
 
 def settled(fleet):
@@ -15,5 +14,4 @@ def settled(fleet):
 
 
 def undo(fleet):
-    fleet.no_settings(NODE)
-    fleet.restart(NODE)
+    fleet.restart_with(NODE)

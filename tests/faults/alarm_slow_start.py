@@ -12,5 +12,5 @@ def inject(fleet):
 
 
 def undo(fleet):
-    fleet.check(f"timeout 10 sh -c \"echo '{{}}' > {fleet.settings_file(NODE)}\" || true")
+    fleet.check(f"timeout 10 sh -c \"echo '{{}}' > {fleet.settings_file(NODE)}\"")
     fleet.no_settings(NODE)

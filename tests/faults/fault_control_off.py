@@ -9,8 +9,7 @@ MOVES = True
 
 
 def inject(fleet):
-    fleet.settings(NODE, worker_enable_remote_control=False)
-    fleet.restart(NODE)
+    fleet.restart_with(NODE, worker_enable_remote_control=False)
 
 
 def settled(fleet):
@@ -18,5 +17,4 @@ def settled(fleet):
 
 
 def undo(fleet):
-    fleet.no_settings(NODE)
-    fleet.restart(NODE)
+    fleet.restart_with(NODE)

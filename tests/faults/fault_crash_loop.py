@@ -16,6 +16,5 @@ def settled(fleet):
 
 
 def undo(fleet):
-    fleet.no_settings(NODE)
-    fleet.check(f"systemctl reset-failed {fleet.service(NODE).name}.service || true")
-    fleet.restart(NODE)
+    fleet.check(f"systemctl reset-failed {fleet.service(NODE).name}.service")
+    fleet.restart_with(NODE)

@@ -8,9 +8,8 @@ EXPECTED, ACTION = ("misconfigured", "duplicate_name"), "none"
 
 
 def inject(fleet):
-    unit = "--unit=twin --uid=shop --property=TimeoutStopSec=10 --property=RuntimeMaxSec=300 --collect"
     worker = f"celery -A shop.celery worker --hostname={fleet.node(NODE)} --queues=poll --pool=solo --loglevel=INFO"
-    fleet.check(f"systemd-run {unit} /usr/local/bin/shop-run {worker} --without-mingle --without-gossip")
+    fleet.beside("twin", f"{worker} --without-mingle --without-gossip")
 
 
 def settled(fleet):

@@ -3,10 +3,12 @@
 hydroserver#450, lso#215: the host believes to be connected, the broker has forgotten the client, ping is well.
 """
 
+import contextlib
+
 ROUND, NODE = "alone", "socket"
 EXPECTED, ACTION = ("stuck", "connection_lost"), "restart"
 
-RULES = []
+DROPPED = contextlib.ExitStack()
 
 
 def waiting(fleet):
@@ -20,10 +22,8 @@ def waiting(fleet):
 
 def inject(fleet):
     client, port = waiting(fleet)
-    for way in (f"--sport {port} --dport 6379", f"--sport 6379 --dport {port}"):
-        rule = f"INPUT -i lo -p tcp {way} -j DROP"
-        fleet.check(f"iptables -I {rule}")
-        RULES.append(rule)
+    ways = (f"--sport {port} --dport 6379", f"--sport 6379 --dport {port}")
+    DROPPED.enter_context(fleet.host.dropped(*(f"INPUT -i lo -p tcp {way}" for way in ways)))
     fleet.redis("CLIENT", "KILL", "ID", client)
 
 
@@ -31,6 +31,5 @@ def settled(fleet):
     return fleet.problem(NODE) == "connection_lost"
 
 
-def undo(fleet):
-    while RULES:
-        fleet.host.on.run(f"iptables -D {RULES.pop()}")
+def undo(_fleet):
+    DROPPED.close()

@@ -10,8 +10,7 @@ MOVES = True
 
 
 def inject(fleet):
-    fleet.settings(NODE, shop_slow_birth=8, worker_max_tasks_per_child=1)
-    fleet.restart(NODE)
+    fleet.restart_with(NODE, shop_slow_birth=8, worker_max_tasks_per_child=1)
     fleet.send("sleep_for", 0.1, queue="poll", times=6)
 
 
@@ -22,5 +21,4 @@ def settled(fleet):
 
 
 def undo(fleet):
-    fleet.no_settings(NODE)
-    fleet.restart(NODE)
+    fleet.restart_with(NODE)

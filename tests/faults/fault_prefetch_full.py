@@ -6,8 +6,7 @@ MOVES = True
 
 
 def inject(fleet):
-    fleet.settings(NODE, worker_eta_task_limit=8)
-    fleet.restart(NODE)
+    fleet.restart_with(NODE, worker_eta_task_limit=8)
 
 
 def settled(fleet):

@@ -18,6 +18,5 @@ def settled(fleet):
 
 def undo(fleet):
     fleet.check(f"rm -rf {LAID_OVER} && systemctl daemon-reload")
-    fleet.no_settings(NODE)
-    fleet.check(f"systemctl reset-failed {fleet.service(NODE).name}.service || true")
-    fleet.restart(NODE)
+    fleet.check(f"systemctl reset-failed {fleet.service(NODE).name}.service")
+    fleet.restart_with(NODE)

@@ -7,9 +7,7 @@ EXPECTED, ACTION = ("finding", "two_beats"), "none"
 
 
 def inject(fleet):
-    unit = "--unit=second --uid=shop --property=RuntimeMaxSec=300 --collect"
-    beat = "celery -A shop.celery beat --schedule=/tmp/second-schedule --pidfile="
-    fleet.check(f"systemd-run {unit} /usr/local/bin/shop-run {beat}")
+    fleet.beside("second", "celery -A shop.celery beat --schedule=/tmp/second-schedule --pidfile=")
 
 
 def find(report):

@@ -5,9 +5,8 @@ EXPECTED, ACTION = ("misconfigured", "unexpected_node"), "none"
 
 
 def inject(fleet):
-    unit = "--unit=laptop --uid=shop --property=TimeoutStopSec=10 --property=RuntimeMaxSec=300 --collect"
     worker = "celery -A shop.celery worker --hostname=laptop@home --queues=default --pool=solo --loglevel=INFO"
-    fleet.check(f"systemd-run {unit} /usr/local/bin/shop-run {worker} --without-mingle --without-gossip")
+    fleet.beside("laptop", f"{worker} --without-mingle --without-gossip")
 
 
 def settled(fleet):

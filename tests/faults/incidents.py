@@ -104,6 +104,19 @@ class Fleet:
         """Take them away."""
         self.check(f"rm -f {self.settings_file(name)}")
 
+    def restart_with(self, name, **settings):
+        """Restart a worker with settings of its own, or with none."""
+        if settings:
+            self.settings(name, **settings)
+        else:
+            self.no_settings(name)
+        self.restart(name)
+
+    def beside(self, unit, command):
+        """Run a command of the application as a unit that nobody has declared. It ends by itself after five minutes."""
+        options = f"--unit={unit} --uid=shop --property=TimeoutStopSec=10 --property=RuntimeMaxSec=300 --collect"
+        self.check(f"systemd-run {options} /usr/local/bin/shop-run {command}")
+
     def restart(self, name):
         """Restart a worker, and do not wait until it has started."""
         before = self.pid(name)

@@ -51,9 +51,7 @@ def test_damaged_schedule_and_a_second_beat(fleet, tmp_path):
     beat.stop()
     fleet.check(f"rm -f {SCHEDULE}*; echo 'no database' > {SCHEDULE}; chown shop:shop {SCHEDULE}")
     fleet.check("systemctl start --no-block shop-beat")
-    unit = "--unit=second --uid=shop --property=RuntimeMaxSec=300 --collect"
-    other = "celery -A shop.celery beat --schedule=/tmp/second-schedule --pidfile="
-    fleet.check(f"systemd-run {unit} /usr/local/bin/shop-run {other}")
+    fleet.beside("second", "celery -A shop.celery beat --schedule=/tmp/second-schedule --pidfile=")
     wait_for(lambda: fleet.host.on.file("/tmp/second-schedule").exists, 60, "the second beat runs")
     told, _reports = run_as_awx(tmp_path, "beat_reset", celery_beat_stop_strays=True)
     reset = told["celery_beat_reset"]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from breathecode_lab import DELIVER, HOST, heartbeat, path_lost, queue, wait_until_well
-from helpers import wait_for
+from breathecode_lab import DELIVER, HOST, path_lost, queue
+from helpers import wait_for, wait_until_content
 from lab import Ledger, pids, playbook
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(7, marks=pytest.mark.whole)])
 def test_idle_workers_are_named_and_restarted_and_no_others(count):
-    wait_until_well()
+    wait_until_content(HOST.workers)
     idle, working = HOST.workers[:count], HOST.workers[count:]
     before = pids()
     # Five workers are too few for so many tasks, and twelve are not.
     with Ledger(HOST, task=DELIVER, args=[3], rate=3) as ledger:
         with path_lost(idle):
             wait_for(
-                lambda: all(heartbeat(worker)["problem"] == "connection_lost" for worker in idle),
+                lambda: all(worker.heartbeat["problem"] == "connection_lost" for worker in idle),
                 60,
                 "they have lost the broker",
             )

@@ -6,14 +6,14 @@ import json
 import tarfile
 
 import pytest
-from breathecode_lab import DELIVER, HOST, queue, wait_until_well
-from helpers import ansible, wait_for
+from breathecode_lab import DELIVER, HOST, queue
+from helpers import ansible, wait_for, wait_until_content
 from lab import Ledger
 
 
 @pytest.mark.whole
 def test_what_waits_is_told_by_state_and_by_age(tmp_path):
-    wait_until_well()
+    wait_until_content(HOST.workers)
     with Ledger(HOST, task=DELIVER, args=[20], rate=20, limit=60) as ledger:
         wait_for(lambda: len(ledger.sent) == 60, 30, "all are sent")
         wait_for(lambda: queue()["unacked"], 30, "the management API has counted")

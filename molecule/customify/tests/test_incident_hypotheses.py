@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from customify_lab import HOST, STRANGER, WORKERS, database_hangs, half_open, heartbeat, stranger, wait_until_well
+from customify_lab import HOST, STRANGER, WORKERS, database_hangs, half_open, stranger, wait_until_well
 from helpers import deploy, failures, wait_for
 from lab import pids, playbook
 
@@ -27,7 +27,7 @@ def test_one_look_tells_four_causes_apart():
     rename_task()
     wait_until_well([WORKERS["w2"]])
     with stranger(["default"]), half_open(WORKERS["w1"]):
-        wait_for(lambda: heartbeat(WORKERS["w1"])["problem"], 60, "w1 has lost its connection")
+        wait_for(lambda: WORKERS["w1"].heartbeat["problem"], 60, "w1 has lost its connection")
         WORKERS["w3"].stop()
         with database_hangs():
             HOST.check(f"systemctl start --no-block {WORKERS['w3'].name}.service")

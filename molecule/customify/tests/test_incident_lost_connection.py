@@ -5,7 +5,7 @@ Pings come over one connection, tasks over another. The second is dead, and noth
 
 from __future__ import annotations
 
-from customify_lab import EMAIL, HOST, WORKERS, half_open, heartbeat, wait_until_well
+from customify_lab import EMAIL, HOST, WORKERS, half_open, wait_until_well
 from helpers import wait_for
 from lab import Ledger, pids, playbook
 
@@ -14,7 +14,7 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
     wait_until_well()
     worker, before = WORKERS["w1"], pids()
     with half_open(worker), Ledger(HOST, task=EMAIL, queues=["default", "high_priority"], rate=5) as ledger:
-        wait_for(lambda: heartbeat(worker)["problem"], 60, "its sentinel notices")
+        wait_for(lambda: worker.heartbeat["problem"], 60, "its sentinel notices")
         assert HOST.inspect("ping", worker.node) == {worker.node: {"ok": "pong"}}
         assert EMAIL in HOST.inspect("registered", worker.node)[worker.node]
         seen = playbook("health")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from helpers import module, wait_for
+from helpers import wait_for
 from lab import Ledger
 
 BEAT = """
@@ -89,37 +89,16 @@ def test_the_five_metrics(flower_host):
         r'flower_worker_online\{worker="celery@market"\} 1',
     ):
         wait_for(lambda wanted=wanted: re.search(wanted, metrics()), 30, f"Flower's metrics have {wanted}")
-    told = module(
-        flower_host,
-        "celery_queue_info",
-        celery_python=flower_host.facts["python"],
-        app=flower_host.facts["module"],
-        chdir=flower_host.facts["source_dir"],
-        environment_file=f"{flower_host.facts['config_dir']}/celery.env",
-        user=flower_host.facts["user"],
-        queues=["celery"],
-    )
+    told = flower_host.ask("celery_queue_info", queues=["celery"])
     assert isinstance(told["queues"]["celery"]["ready"], int)
 
 
 def test_soft_restart_replaces_the_pool(worker):
     """`pool_restart`: new processes, the same worker, and no task lost. A process ends after the task that it runs next."""
-    facts = worker.host.facts
     main = worker.pid
     children = worker.host.inspect("stats", worker.node)[worker.node]["pool"]["processes"]
     with Ledger(worker.host, "promotions.tasks.confirm_purchase", args=[0.5], queues=worker.queues, rate=4) as ledger:
-        module(
-            worker.host,
-            "celery_control",
-            celery_python=facts["python"],
-            app=facts["module"],
-            chdir=facts["source_dir"],
-            environment_file=f"{facts['config_dir']}/celery.env",
-            user=facts["user"],
-            command="pool_restart",
-            destination=[worker.node],
-            timeout=60,
-        )
+        worker.host.ask("celery_control", command="pool_restart", destination=[worker.node], timeout=60)
         assert ledger.lost() == set()
     now = worker.host.inspect("stats", worker.node)[worker.node]["pool"]["processes"]
     assert not set(now) & set(children)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import host_named, module, wait_for
+from helpers import host_named, wait_for
 from lab import Ledger, playbook
 
 pytestmark = pytest.mark.whole
@@ -21,20 +21,8 @@ def notifications(host, state):
     host.python(CACHE, f"{host.facts['bin_dir']}/{host.app}-run", "python", "-B", "-", state)
 
 
-def connection(host):
-    facts = host.facts
-    return {
-        "timeout": 60,
-        "celery_python": facts["python"],
-        "app": facts["module"],
-        "chdir": facts["source_dir"],
-        "environment_file": f"{facts['config_dir']}/celery.env",
-        "user": facts["user"],
-    }
-
-
 def dead(host):
-    told = module(host, "celery_queue_info", queues=["dead_letter"], **connection(host))
+    told = host.ask("celery_queue_info", queues=["dead_letter"], timeout=60)
     return told["queues"]["dead_letter"]["ready"]
 
 
@@ -54,7 +42,7 @@ def test_what_fails_for_good_is_kept_and_delivered_later():
         notifications(host, "accepted")
     # The cause is mended: one worker works them off, and lets go of the queue.
     for command in ("add_consumer", "cancel_consumer"):
-        module(host, "celery_control", command=command, queue="dead_letter", destination=[NODE], **connection(host))
+        host.ask("celery_control", command=command, queue="dead_letter", destination=[NODE], timeout=60)
         assert ledger.lost(60) == set()
     assert set(ledger.done().values()) == {1}
     assert dead(host) == 0

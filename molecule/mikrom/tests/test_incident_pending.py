@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import APPS, module, wait_for
+from helpers import APPS, wait_for
 from lab import Ledger, pids, playbook
 
 pytestmark = pytest.mark.whole
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.whole
 
 def test_the_queue_is_named_and_worked_off():
     [app] = APPS
-    worker, before, facts = app.workers[0], pids(), app.host.facts
+    worker, before = app.workers[0], pids()
     with Ledger(app.host, "provision_task", queues=["mikrom"], rate=20, limit=15) as ledger:
         wait_for(lambda: len(ledger.sent) == 15, 30, "all are sent")
         run = playbook("health")
@@ -19,19 +19,7 @@ def test_the_queue_is_named_and_worked_off():
         assert ("uncovered_queue", "mikrom") in run.findings
         # Who sends must be corrected. What waits is taken by one worker for the moment.
         for command in ("add_consumer", "cancel_consumer"):
-            module(
-                worker.host,
-                "celery_control",
-                celery_python=facts["python"],
-                app=facts["module"],
-                chdir=facts["source_dir"],
-                environment_file=f"{facts['config_dir']}/celery.env",
-                user=facts["user"],
-                command=command,
-                queue="mikrom",
-                destination=[worker.node],
-                timeout=60,
-            )
+            worker.host.ask("celery_control", command=command, queue="mikrom", destination=[worker.node], timeout=60)
             assert ledger.lost(60) == set()
     assert set(ledger.done().values()) == {1}
     run = playbook("health")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from helpers import APPS, deploy, failures, host_named, wait_for
-from lab import Ledger, pids, playbook
+from helpers import APPS, host_named, wait_for
+from lab import Ledger, playbook, url_is_refused
 
 pytestmark = pytest.mark.whole
 
@@ -64,9 +64,4 @@ def test_password_is_another():
     ("url", "layer"), [("redis://:wrong-one@omega:6379/0", "layer auth"), ("redis://omega:6380/0", "layer tcp")]
 )
 def test_wrong_url_is_refused_before_anything_changes(url, layer):
-    before = pids()
-    run = deploy(f"--extra-vars=celery_app_broker_url={url}", "--limit=omega")
-    assert run.returncode != 0
-    assert layer in " ".join(failures(run).split()), failures(run)
-    assert "wrong-one" not in run.stdout + run.stderr
-    assert pids() == before
+    url_is_refused(url, "wrong-one", layer, limit="omega")

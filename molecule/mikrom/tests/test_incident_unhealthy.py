@@ -14,14 +14,10 @@ NOWHERE = "192.0.2.7"
 @contextlib.contextmanager
 def unreachable(address):
     """Nobody answers at this address, and nobody says so: the way of a firewall."""
-    rule = f"OUTPUT --destination {address} --jump DROP"
-    for host in HOSTS:
-        host.check(f"iptables --append {rule}")
-    try:
-        yield
-    finally:
+    with contextlib.ExitStack() as stack:
         for host in HOSTS:
-            host.check(f"iptables --delete {rule}")
+            stack.enter_context(host.dropped(f"OUTPUT --destination {address}"))
+        yield
 
 
 def operations(host):

@@ -9,11 +9,6 @@ import time
 from helpers import Service, wait_for
 
 
-def heartbeat(service):
-    kind = f"worker-{service.instance}" if service.instance else "beat"
-    return json.loads(service.host.check(f"cat {service.host.facts['run_dir']}/{kind}.heartbeat.json"))
-
-
 def probe(service, *options):
     kind = "worker" if service.instance else service.log_name
     path = f"{service.host.facts['bin_dir']}/{service.app}-{kind}-probe"
@@ -69,7 +64,7 @@ def test_blocked_greenlets_are_aborted(worker_host):
     wait_for(lambda: is_well(worker), 60, f"{worker.name} is well")
     old = worker.pid
     worker_host.client(do="send", task="shop.tasks.hog", args=[60], queue="gevent")
-    wait_for(lambda: heartbeat(worker)["problem"] == "loop_stalled" or worker.pid != old, 30, "the loop is blocked")
+    wait_for(lambda: worker.heartbeat["problem"] == "loop_stalled" or worker.pid != old, 30, "the loop is blocked")
     new_process_is_well(worker, old, 45)
 
 
@@ -81,7 +76,7 @@ def test_solo_task_explains_a_loop_that_does_not_turn(worker_host):
         target=lambda: answer.append(worker_host.call("sleep_for", 20, queue="reports", timeout=90))
     )
     client.start()
-    wait_for(lambda: heartbeat(worker)["loop_age"] > 12, 40, "the task blocks the loop beyond the watchdog's time")
+    wait_for(lambda: worker.heartbeat["loop_age"] > 12, 40, "the task blocks the loop beyond the watchdog's time")
     told = probe(worker)
     assert (told.rc, "runs shop.tasks.sleep_for" in told.stdout) == (0, True)
     client.join(timeout=60)
@@ -103,7 +98,7 @@ def test_broker_outage_restarts_nobody(worker_host):
         end = time.monotonic() + 45
         while time.monotonic() < end:
             assert [service.pid for service in services] == before
-            assert all(heartbeat(worker)["problem"] == "" for worker in worker_host.workers)
+            assert all(worker.heartbeat["problem"] == "" for worker in worker_host.workers)
             time.sleep(3)
     finally:
         redis(worker_host, "start")
@@ -115,9 +110,9 @@ def test_broker_outage_restarts_nobody(worker_host):
 
 def test_beat_ticks_and_sends(beat_host):
     beat = Service(beat_host, "beat")
-    first = heartbeat(beat)
-    wait_for(lambda: heartbeat(beat)["sent_total"] >= first["sent_total"] + 2, 20, "beat sends")
-    assert heartbeat(beat)["ticks_total"] > first["ticks_total"]
+    first = beat.heartbeat
+    wait_for(lambda: beat.heartbeat["sent_total"] >= first["sent_total"] + 2, 20, "beat sends")
+    assert beat.heartbeat["ticks_total"] > first["ticks_total"]
 
 
 def test_stopped_beat_is_aborted(beat_host):

@@ -83,6 +83,16 @@ class Service:
             return int(self.host.check(f"systemctl show --property=MainPID --value {self.name}.service"))
         return int(self.host.check(f"supervisorctl pid {self.name}"))
 
+    @property
+    def heartbeat(self):
+        """Return what its sentinel has written."""
+        return json.loads(self.host.check(f"cat {self.host.facts['run_dir']}/{self.log_name}.heartbeat.json"))
+
+    def is_content(self):
+        """Whether the sentinel of the process that runs finds nothing wrong."""
+        beat = self.heartbeat
+        return beat["pid"] == self.pid and beat["state"] == "ready" and not beat["problem"]
+
     def stop(self):
         self.host.check(f"systemctl stop {self.name}.service" if self.systemd else f"supervisorctl stop {self.name}")
 
@@ -139,6 +149,26 @@ class Host:
         for entry in self.facts["flower_basic_auth"]:
             secrets[f"flower {entry.partition(':')[0]}"] = entry.partition(":")[2]
         return {name: urllib.parse.unquote(value) for name, value in secrets.items() if value}
+
+    def ask(self, module_name, **arguments):
+        """Run a module of the collection that asks the application, as its user; return its result."""
+        connection = {
+            "celery_python": self.facts["python"],
+            "app": self.facts["module"],
+            "chdir": self.facts["source_dir"],
+            "environment_file": f"{self.facts['config_dir']}/celery.env",
+            "user": self.facts["user"],
+        }
+        return module(self, module_name, **connection, **arguments)
+
+    @contextlib.contextmanager
+    def dropped(self, *rules):
+        """Drop the packets that these rules of iptables match, without telling anybody."""
+        self.check(" && ".join(f"iptables --append {rule} --jump DROP" for rule in rules))
+        try:
+            yield
+        finally:
+            self.check(" && ".join(f"iptables --delete {rule} --jump DROP" for rule in rules))
 
     def check(self, command):
         """Run a command, which must succeed; return what it printed."""
@@ -222,6 +252,12 @@ class Queue:
 
 HOSTS = [Host(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(FACTS.glob("facts-*.json"))]
 APPS = [App(name, [host for host in HOSTS if host.app == name]) for name in sorted({host.app for host in HOSTS})]
+
+
+def wait_until_content(workers, seconds=90):
+    """Wait until the sentinels of these workers find nothing wrong."""
+    for worker in workers:
+        wait_for(worker.is_content, seconds, f"the sentinel of {worker.node} is content")
 
 
 def host_named(name):

@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
-from helpers import APPS, HOSTS, ansible, wait_for
+from helpers import APPS, HOSTS, ansible, deploy, failures, wait_for
 
 SENDER = Path(__file__).with_name("sender.py").read_text(encoding="utf-8")
 
@@ -89,6 +89,16 @@ def pids(app=None):
         else:
             found.update((worker.node, worker.pid) for worker in workers)
     return found
+
+
+def url_is_refused(url, secret, layer, limit):
+    """Deploy with another broker URL: refused with the layer that failed, and nothing has changed."""
+    before = pids()
+    run = deploy(f"--extra-vars=celery_app_broker_url={url}", f"--limit={limit}")
+    assert run.returncode != 0
+    assert layer in " ".join(failures(run).split()), failures(run)
+    assert secret not in run.stdout + run.stderr
+    assert pids() == before
 
 
 class Ledger:

@@ -93,14 +93,8 @@ def test_host_info_of_a_stopped_worker(worker_host):
 
 def test_beat_info(beat_host):
     facts = beat_host.facts
-    told = module(
-        beat_host,
+    told = beat_host.ask(
         "celery_beat_info",
-        celery_python=facts["python"],
-        app=facts["module"],
-        chdir=facts["source_dir"],
-        environment_file=f"{facts['config_dir']}/celery.env",
-        user=facts["user"],
         schedule_file=facts["schedule_file"] or f"{facts['state_dir']}/celerybeat-schedule",
         **({"scheduler": "redbeat.RedBeatScheduler"} if facts["scheduler"] == "redbeat" else {}),
     )

@@ -92,6 +92,12 @@ def test_rate_limited_and_scheduled_are_activities():
     assert by_name["normal_schedule"]().verdict()["activity"] == "scheduled"
 
 
+def test_rate_limit_of_an_application_with_a_namespace():
+    fleet = Fleet(sentinel=False).set_reply("reserved", [[task(number=7), task(number=8)]] * 2)
+    fleet.set_reply("conf", [{"CELERY_TASK_DEFAULT_RATE_LIMIT": "1/h"}] * 2)
+    assert fleet.verdict()["activity"] == "rate_limited"
+
+
 def test_a_node_that_nobody_declared():
     fleet = Fleet()
     fleet.expected["nodes"] = [node for node in fleet.expected["nodes"] if node["node"] != "w1@web1"]
