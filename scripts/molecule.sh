@@ -30,9 +30,11 @@ run() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- molecule/*/molecule.yml
-    set -- "${@#molecule/}"
-    set -- "${@%/molecule.yml}"
+    # The long ones first, so that none of them runs alone at the end.
+    long='options|sentinel|fleet|heal'
+    names=$(printf '%s\n' molecule/*/molecule.yml | cut -d/ -f2)
+    mapfile -t names < <(grep -xE "$long" <<<"$names"; grep -vxE "$long" <<<"$names")
+    set -- "${names[@]}"
 fi
 declare -A jobs=()
 for scenario in "$@"; do

@@ -25,40 +25,34 @@ QUEUES = ["celery", "prio", "quo"]
 ROUNDS = 4
 
 
+def started(python, program, *arguments):
+    """Start one of the programs here, which answers a line with a line of JSON."""
+    command = [python, str(HERE / program), *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def asked(process, question):
+    """Return its answer."""
+    print(question, file=process.stdin, flush=True)
+    return json.loads(process.stdout.readline() or sys.exit(f"{process.args[1]} has ended"))
+
+
 class Broker:
     """Runs the helpers of the modules, and the oracle."""
 
     def __init__(self, url, python, directory, collections):
-        sys.path.insert(0, collections)
-        from ansible_collections.taskfleet.celery.plugins.module_utils import _queues, _runtime
-        from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_purge as purge
-        from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_restore as restore
-
-        self.url, self.python, self.directory = url, python, pathlib.Path(tempfile.mkdtemp(dir=directory))
-        self.modules = {
-            "purge": [*_queues.REMOTE, *_queues.STORES, purge],
-            "restore": [*_queues.REMOTE, *_queues.STORES, restore],
-        }
-        self.execute = _runtime.run
+        self.url, self.directory = url, pathlib.Path(tempfile.mkdtemp(dir=directory))
         self.number = 0
-        # One for all: there are some hundred questions, and it takes its time to start.
-        self.oracle = subprocess.Popen(
-            [self.python, str(HERE / "oracle.py"), "serve", url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def ask(self, question):
-        print(question, file=self.oracle.stdin, flush=True)
-        return json.loads(self.oracle.stdout.readline() or sys.exit("the oracle has ended"))
+        # One of each for all: there are some hundred questions, and they take their time to start.
+        self.oracle = started(python, "oracle.py", "serve", url)
+        self.helpers = started(python, "killed.py", collections)
 
     def snapshot(self):
-        told = self.ask("snapshot")
+        told = asked(self.oracle, "snapshot")
         if not self.url.startswith("redis"):
             # A crash of any client changes it in a quorum queue.
             del told["in_order"]
-            self.ask("forget")
+            asked(self.oracle, "forget")
         return told
 
     def run(self, what, path, crash_at=0):
@@ -67,20 +61,9 @@ class Broker:
             "app": None, "broker_url": self.url, "transport_options": {}, "deadline": time.monotonic() + 60,
             "queues": QUEUES if what == "purge" else [], "check": False, "dump_to": path, "dump_from": path,
         }  # fmt: skip
-        outcome = self.execute(
-            self.python,
-            self.modules[what],
-            arguments,
-            pythonpath=[str(HERE / "crash")],
-            environment={"CRASH_AT": crash_at},
-            timeout=60,
-        )
-        if outcome.error:
-            if outcome.error != "killed" or not crash_at:
-                sys.exit(f"{what} with a crash at {crash_at}: {outcome}")
-            return None
-        told = outcome.result
-        if {"purge": "purged", "restore": "restored"}[what] not in told:
+        told = asked(self.helpers, json.dumps([what, arguments, crash_at]))
+        wanted = {"purge": "purged", "restore": "restored"}[what]
+        if (told is None and not crash_at) or (told is not None and wanted not in told):
             sys.exit(f"{what} with a crash at {crash_at}: {told}")
         return told
 
