@@ -48,7 +48,8 @@ make_venv() {
         "$python" -m venv "$PWD/$directory"
     fi
     printf 'Installing %s into %s\n' "$requirements" "$directory" >&2
-    "$directory/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-input \
+    # Most of it is never imported, so what is used is compiled at its first use.
+    "$directory/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-compile \
         --requirement "$requirements" >&2
     printf '%s\n' "$wanted" >"$stamp"
 }

@@ -27,11 +27,22 @@ count_part() {
 mkdir -p .cache/logs
 rm -f .cache/{lint,units,integration,molecule}.count
 (find_python) >/dev/null 2>&1 || need_programs python3-venv:python3-venv
-scripts/venv.sh dev
 
-# The integration targets mostly wait: they go on beside everything else.
+# What mostly waits goes on beside what computes. Where Docker cannot be had, the scenarios' part says so.
+scripts/docker.sh >.cache/logs/docker.log 2>&1 &
+docker=$!
+scripts/venv.sh dev
+if wait "$docker"; then
+    { scripts/images.sh && scripts/wheelhouse.sh; } >.cache/logs/images.log 2>&1 &
+    images=$!
+fi
 scripts/integration.sh </dev/null >.cache/logs/integration.log 2>&1 &
 integration=$!
+scenarios() {
+    # What became of it, molecule.sh finds out for itself.
+    [ -z "${images:-}" ] || wait "$images" || true
+    scripts/molecule.sh
+}
 end_of_integration() {
     local status=0
     wait "$integration" || status=$?
@@ -41,7 +52,7 @@ end_of_integration() {
 
 count_part lint scripts/lint.sh
 count_part units scripts/units.sh
-count_part molecule scripts/molecule.sh
+count_part molecule scenarios
 count_part integration end_of_integration
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -8,5 +8,9 @@ EXPECTED, ACTION = ("healthy", "saturated"), "none"
 
 
 def inject(fleet):
-    # Each below its hard limit of twelve seconds; together they keep it silent through all samples.
-    fleet.send("sleep_for", 11, queue="solo", times=4)
+    # Each below its hard limit of twelve seconds; there are enough that some wait whenever somebody looks.
+    fleet.send("sleep_for", 11, queue="solo", times=40)
+
+
+def undo(fleet):
+    fleet.redis("DEL", "solo")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from breathecode_lab import DELIVER, HOST, path_lost, queue
 from helpers import wait_for, wait_until_content
-from lab import Ledger, pids, playbook
+from lab import Ledger, concluded, pids
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(7, marks=pytest.mark.whole)])
@@ -23,8 +23,8 @@ def test_idle_workers_are_named_and_restarted_and_no_others(count):
             )
             assert pids() == before, "nobody was restarted: all twelve are up"
 
-            seen = playbook("health")
-            assert seen.rc == 2
+            seen = concluded("health")
+            assert seen.rc == 2, (seen.verdicts, seen.causes)
             # The connection is dead, and its work waits: at some moments the sentinel knows only the latter.
             reasons = {("stuck", "connection_lost"), ("stuck", "not_consuming")}
             named = {node for node, verdict in seen.verdicts.items() if verdict in reasons}
@@ -36,7 +36,7 @@ def test_idle_workers_are_named_and_restarted_and_no_others(count):
                 wait_for(lambda: queue()["ready"] > grown["ready"], 30, "the queue grows")
 
             # In one batch: five others work meanwhile.
-            healed = playbook("restart_idle", timeout=560, celery_heal_max_fraction=0.6)
+            healed = concluded("restart_idle", timeout=560, celery_heal_max_fraction=0.6)
         assert healed.rc == 0, healed.stdout
         assert sorted(healed.restarted) == sorted(worker.node for worker in idle), healed.stdout
         assert {told["verified"] for told in healed.heal["restarted"]} == {True}

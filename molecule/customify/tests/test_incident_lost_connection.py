@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from customify_lab import EMAIL, HOST, WORKERS, half_open, wait_until_well
 from helpers import wait_for
-from lab import Ledger, pids, playbook
+from lab import Ledger, concluded, pids
 
 
 def test_worker_that_answers_and_never_takes_a_task_is_restarted():
@@ -17,11 +17,11 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
         wait_for(lambda: worker.heartbeat["problem"], 60, "its sentinel notices")
         assert HOST.inspect("ping", worker.node) == {worker.node: {"ok": "pong"}}
         assert EMAIL in HOST.inspect("registered", worker.node)[worker.node]
-        seen = playbook("health")
+        seen = concluded("health")
         assert seen.verdicts.pop(worker.node) == ("stuck", "connection_lost"), seen.causes
         others = {told["verdict"] for told in seen.report["nodes"] if told["node"] != worker.node}
         assert others == {"healthy"}, seen.causes
-        healed = playbook("restart_idle")
+        healed = concluded("restart_idle")
         assert healed.rc == 0, healed.stdout
         assert healed.restarted == [worker.node], healed.stdout
         assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers import APPS, host_named, wait_for
-from lab import Ledger, pids, playbook
+from lab import Ledger, concluded, pids
 
 pytestmark = pytest.mark.whole
 
@@ -16,10 +16,10 @@ def test_only_the_silent_worker_is_restarted():
     with Ledger(app.host, "provision_task", args=[0.2], queues=["mikrom:queue"], rate=4) as ledger:
         wait_for(lambda: len(ledger.done()) > 8, 60, "tasks are done")
         silent.host.check(f"kill -STOP {silent.pid}")
-        seen = playbook("health")
+        seen = concluded("health")
         assert seen.verdicts[silent.node] == ("stuck", "loop_stalled"), seen.causes
         assert [node for node in seen.ill if node != silent.node] == []
-        run = playbook("restart_idle")
+        run = concluded("restart_idle")
         assert run.rc == 0, run.stdout
         assert run.restarted == [silent.node]
         assert run.ill == {}, run.causes
