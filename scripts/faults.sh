@@ -6,7 +6,7 @@ set -euo pipefail
 
 rm -f .cache/faults.json
 status=0
-TASKFLEET_WHOLE=1 scripts/molecule.sh heal || status=$?
+TASKFLEET_WHOLE=1 scripts/molecule.sh heal sentinel || status=$?
 [ -f .cache/faults.json ] || die "No round was played to its end: see .cache/logs/molecule-heal.log"
 
 .venv/bin/python - .cache/faults.json <<'PYTHON'

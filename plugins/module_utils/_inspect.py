@@ -121,8 +121,11 @@ def scheduled(reply):
 
 
 def stats(reply):
-    """Return a worker's statistics; total keeps the names of the tasks as they are."""
-    told = mask(snake({key: value for key, value in reply.items() if key != "total"}))
+    """Return a worker's statistics; total keeps the names of the tasks as they are.
+
+    Sixteen numbers of the kernel are left out, which celery_host_info has for each process.
+    """
+    told = mask(snake({key: value for key, value in reply.items() if key not in ("total", "rusage")}))
     told["total"] = dict(reply.get("total") or {})
     pool = told.get("pool")
     if isinstance(pool, dict):

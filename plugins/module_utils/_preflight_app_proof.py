@@ -15,6 +15,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._preflight import
     integer,
     is_redis,
     refuse,
+    scheme,
+    warn,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._preflight_timeouts import VISIBILITY_TIMEOUT
 
@@ -62,7 +64,7 @@ def check_app_proof(facts: dict[str, Any]) -> list[Problem]:
         ("result backend", "result_backend", "celery_app_result_backend"),
     ):
         problems += _peer(peer, info.get(key) or {}, variable)
-    return problems + _modules(info, facts) + _visibility(info, facts["timeouts"])
+    return problems + _modules(info, facts) + _visibility(info, facts["timeouts"]) + _heartbeat(info)
 
 
 def _import(info: dict[str, Any]) -> list[Problem]:
@@ -146,5 +148,21 @@ def _visibility(info: dict[str, Any], timeouts: dict[str, Any]) -> list[Problem]
             "hard < visibility_timeout: later, Redis gives a running task to a second worker",
             f"raise visibility_timeout in the application's broker_transport_options above {hard} s, or lower hard",
             "https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html#visibility-timeout",
+        )
+    ]
+
+
+def _heartbeat(info: dict[str, Any]) -> list[Problem]:
+    heartbeat = (info.get("conf") or {}).get("broker_heartbeat", "not told")
+    if scheme((info.get("broker") or {}).get("url")) not in ("amqp", "amqps", "pyamqp") or heartbeat not in (0, None):
+        return []
+    return [
+        warn(
+            "celery_app_module",
+            f"the application sets broker_heartbeat to {heartbeat}",
+            "heartbeats on every connection to RabbitMQ: without them, a path that is lost leaves a worker up and idle, and"
+            " RabbitMQ holds its mailbox for the dead connection, so that a restart fails with RESOURCE_LOCKED",
+            "take broker_heartbeat out of the application's settings (Celery's own is 120 s)",
+            "https://docs.celeryq.dev/en/stable/userguide/configuration.html#broker-heartbeat",
         )
     ]

@@ -24,6 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import m
 
 SETTINGS = (
     "beat_scheduler",
+    "broker_heartbeat",
     "enable_utc",
     "task_acks_late",
     "task_create_missing_queues",

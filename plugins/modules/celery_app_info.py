@@ -201,6 +201,7 @@ conf:
   type: dict
   sample:
     beat_scheduler: celery.beat:PersistentScheduler
+    broker_heartbeat: 120
     broker_transport_options: {"visibility_timeout": 7200}
     enable_utc: true
     task_acks_late: false

@@ -190,7 +190,9 @@ nodes:
           returned: success
           contains: *task
     stats:
-      description: The worker's statistics, with snake_case keys and without passwords.
+      description:
+        - The worker's statistics, with snake_case keys and without passwords.
+        - C(rusage) is left out; M(taskfleet.celery.celery_host_info) tells of processor and memory, for each process.
       type: dict
       returned: when asked for
       sample:
@@ -385,6 +387,8 @@ kind:
   sample: interpreter_missing
 """
 
+import gc
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import (
     _remote_app,
@@ -417,6 +421,8 @@ def complete(outcome, awaited, methods):
 
 def main():
     """Run the module."""
+    # It ends soon, and keeps most of what it makes: the collector would walk through a thousand replies again and again.
+    gc.disable()
     specification = connection_arguments()
     specification.update(
         broker_url={"type": "str", "no_log": True},

@@ -125,3 +125,24 @@ def test_visibility_does_not_matter_to_rabbitmq_nor_without_limits():
     info = {**GOOD, "broker": {**GOOD["broker"], **amqp}, "conf": {"visibility_timeout": 1}}
     assert judge(facts={"info": info}) == []
     assert judge("conf", {"timeouts": {}}, visibility_timeout=1) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "heartbeat", "warned"),
+    [
+        ("amqp://h//", 0, True),
+        ("pyamqp://h//", None, True),
+        ("amqp://h//", 120.0, False),
+        ("redis://h/0", 0, False),
+    ],
+)
+def test_amqp_without_heartbeats_is_warned_of(url, heartbeat, warned):
+    info = {**GOOD, "broker": {**GOOD["broker"], "url": url}, "conf": {"broker_heartbeat": heartbeat}}
+    problems = judge(facts={"info": info})
+    assert [problem.level for problem in problems] == ["warn"] * warned
+    assert all("RESOURCE_LOCKED" in problem.expected for problem in problems)
+
+
+def test_a_heartbeat_that_is_not_known_is_no_reason_to_warn():
+    info = {**GOOD, "broker": {**GOOD["broker"], "url": "amqp://h//"}, "conf": {}}
+    assert judge(facts={"info": info}) == []
