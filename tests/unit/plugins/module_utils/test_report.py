@@ -162,6 +162,15 @@ def test_the_page_says_each_thing_in_words():
     assert 'href="/d/docs/runbooks/loop_stalled.md"' in html(report=told(loop_blocked()), runbook_base="/d/")
 
 
+def test_the_page_promises_no_restart_of_beat():
+    fleet = Fleet()
+    fleet.expected["beat"] = {"host": "web1"}
+    page = html(report=told(fleet))
+    assert "It is declared for this host, and is not deployed there." in page
+    assert "restart_idle would" not in page
+    assert "restart_idle would restart it." in html(report=told(loop_blocked()))
+
+
 def test_the_page_needs_nothing_from_elsewhere():
     page = html(report=told(loop_blocked()))
     assert not re.search(r"<(script|link|img|iframe)|url\(|@import| src=", page)
