@@ -21,10 +21,8 @@ import signal
 import socket
 import sys
 
-import celery  # noqa: F401
-import kombu.transport.pyamqp
-import kombu.transport.redis  # noqa: F401
-
+for library in ("celery", "kombu.transport.pyamqp", "kombu.transport.redis"):
+    importlib.import_module(library)
 sys.path.insert(0, sys.argv[1])
 PLACE = "ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue_"
 HELPERS = {what: importlib.import_module(PLACE + what) for what in ("purge", "restore")}
