@@ -16,7 +16,7 @@ test: ## Install what is needed, then lint, units, integration and molecule
 lint: ## Run the linters and ansible-test sanity
 	@scripts/lint.sh
 
-units: ## Run the unit tests, plain and under ansible-test
+units: ## Run the unit tests
 	@scripts/units.sh
 
 integration: ## Run the modules against brokers and workers of their own
