@@ -31,6 +31,9 @@ def busy_in_loop(case):
         return None
     task = case.explained()
     if task:
+        full = saturated(case)
+        if full:
+            return full
         cause = "It runs {0}{1}, and with the {2} pool it does not answer meanwhile.".format(
             task["name"], "" if task["age"] is None else " since " + seconds_text(task["age"]), case.pool()
         )

@@ -5,7 +5,8 @@ EXPECTED, ACTION = ("unknown", "broker_unreachable"), "none"
 
 
 def inject(fleet):
-    fleet.check("systemctl stop redis-server")
+    with fleet.ledger.held():
+        fleet.check("systemctl stop redis-server")
 
 
 def undo(fleet):

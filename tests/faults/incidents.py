@@ -60,6 +60,7 @@ class Fleet:
     def __init__(self):
         [self.host] = HOSTS
         [self.app] = APPS
+        self.ledger = None  # of the round that is played
 
     def node(self, name):
         """Return the node name of a worker."""
@@ -242,6 +243,7 @@ def play(incidents, fleet):
     before = pids()
     try:
         with Ledger(fleet.host, args=[0.05], queues=["default", "orders"], rate=4) as ledger:
+            fleet.ledger = ledger
             for when in ("early", "", "late"):
                 begin([one for one in incidents if getattr(one.told, "WHEN", "") == when], fleet)
             hurt = pids()

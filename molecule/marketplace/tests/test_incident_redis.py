@@ -15,7 +15,8 @@ def test_redis_is_down():
     old = beat.pid
     with Ledger(host, TASK, args=[0.1], queues=["celery"]) as ledger:
         wait_for(lambda: len(ledger.sent) > 10, 30, "tasks are sent")
-        host.check("systemctl stop redis-server")
+        with ledger.held():
+            host.check("systemctl stop redis-server")
         try:
             wait_for(lambda: ledger.refused, 30, "the client notices")
             run = playbook("restart_idle")

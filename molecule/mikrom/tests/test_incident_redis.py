@@ -34,7 +34,8 @@ def test_redis_does_not_run():
     broker = host_named("omega")
     with Ledger(app.host, "provision_task", args=[0.1], queues=["mikrom:queue"]) as ledger:
         wait_for(lambda: len(ledger.sent) > 10, 30, "tasks are sent")
-        broker.check("systemctl stop redis-server")
+        with ledger.held():
+            broker.check("systemctl stop redis-server")
         try:
             wait_for(lambda: ledger.refused, 30, "the client notices")
             everybody_is_unknown(playbook("restart_idle"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 import threading
@@ -126,6 +127,7 @@ class Ledger:
         self.name = uuid.uuid4().hex[:8]
         self.sent = []
         self.refused = []
+        self.is_held = False
         self.request = {
             "app": host.facts["module"],
             "task": task,
@@ -152,6 +154,28 @@ class Ledger:
                 self.sent.append(rest)
             elif word == "refused":
                 self.refused.append(rest)
+            elif word == "held":
+                self.is_held = True
+
+    @contextlib.contextmanager
+    def held(self):
+        """Send nothing meanwhile, and begin when all that was sent is done.
+
+        Redis hands a task to a worker before anybody has noted it down: one that is on its way when Redis ends is lost
+        with any client of kombu, whatever the worker does.
+        """
+        self._tell("hold")
+        wait_for(lambda: self.is_held, 30, "the ledger's client holds its tasks back")
+        wait_for(lambda: set(self.sent) <= set(self.done()), 60, "all that was sent is done")
+        try:
+            yield
+        finally:
+            self.is_held = False
+            self._tell("go on")
+
+    def _tell(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
 
     def stop(self):
         """Send no more. The client ends when its input does."""

@@ -1,4 +1,5 @@
 """Runs on a test host, in the application's environment: sends tasks until its input ends. One JSON request in argv.
+A line "hold" on its input holds them back, until the next line.
 
 Prints "sent NAME" for each that the broker took, and "refused WHY" for each that it did not.
 """
@@ -20,17 +21,27 @@ app.conf.broker_transport_options = {**(app.conf.broker_transport_options or {})
 app.conf.task_ignore_result = True
 
 
-def over(seconds):
-    """Wait so long, and answer whether the input has ended."""
+def wait(seconds):
+    """Wait so long, and when told to hold, until told anything else.
+
+    Return for how many seconds it held; None when the input has ended.
+    """
     ready, _write, _error = select.select([sys.stdin], [], [], max(seconds, 0))
-    return bool(ready) and not sys.stdin.buffer.read1(1024)
+    told = sys.stdin.buffer.read1(1024) if ready else None
+    since = time.monotonic()
+    if told == b"hold\n":
+        print("held", flush=True)
+        told = sys.stdin.buffer.read1(1024)
+    return None if told == b"" else time.monotonic() - since
 
 
 connection = app.connection_for_write()
 begun = time.monotonic()
 for number in range(request["limit"]):
-    if over(begun + number / request["rate"] - time.monotonic()):
+    held = wait(begun + number / request["rate"] - time.monotonic())
+    if held is None:
         break
+    begun += held
     name = "{}-{}".format(request["name"], number)
     queue = request["queues"][number % len(request["queues"])]
     try:

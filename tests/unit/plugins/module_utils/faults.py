@@ -416,6 +416,10 @@ def solo_busy():
     return fleet.beat_says(loop_age=(55.0, 60.0), active=running, active_count=1)
 
 
+def solo_saturated():
+    return solo_busy().beat_says(concurrency=1)
+
+
 def solo_busy_without_limit():
     fleet = solo_busy()
     fleet.declared()["limits"] = {}
@@ -597,6 +601,7 @@ def drift_by_an_uncertain_clock():
 
 ALARMS = [
     (solo_busy, "busy"),
+    (solo_saturated, "saturated"),
     (solo_busy_without_limit, "busy"),
     (solo_busy_without_sentinel, "busy"),
     (solo_counting_without_sentinel, "busy"),
