@@ -6,3 +6,8 @@ EXPECTED, ACTION = ("healthy", "saturated"), "none"
 
 def inject(fleet):
     fleet.send("sleep_for", 0.2, queue="start", times=1200)
+
+
+def undo(fleet):
+    # What the next round sends would wait behind them.
+    fleet.redis("DEL", "start")
