@@ -39,8 +39,9 @@ fi
 scripts/integration.sh </dev/null >.cache/logs/integration.log 2>&1 &
 integration=$!
 scenarios() {
-    # What became of it, molecule.sh finds out for itself.
-    [ -z "${images:-}" ] || wait "$images" || true
+    if [ -n "${images:-}" ] && ! wait "$images"; then
+        echo "The images were not made beside the linters (see .cache/logs/images.log), so they are made now."
+    fi
     scripts/molecule.sh
 }
 end_of_integration() {

@@ -10,7 +10,7 @@ from lab import Ledger, concluded, pids
 
 @pytest.mark.parametrize("count", [1, pytest.param(7, marks=pytest.mark.whole)])
 def test_idle_workers_are_named_and_restarted_and_no_others(count):
-    wait_until_content(HOST.workers)
+    wait_until_content(HOST.workers, 60)
     idle, working = HOST.workers[:count], HOST.workers[count:]
     before = pids()
     # Five workers are too few for so many tasks, and twelve are not.

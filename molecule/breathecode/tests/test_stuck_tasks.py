@@ -13,7 +13,7 @@ from lab import Ledger
 
 @pytest.mark.whole
 def test_what_waits_is_told_by_state_and_by_age(tmp_path):
-    wait_until_content(HOST.workers)
+    wait_until_content(HOST.workers, 60)
     with Ledger(HOST, task=DELIVER, args=[20], rate=20, limit=60) as ledger:
         wait_for(lambda: len(ledger.sent) == 60, 30, "all are sent")
         wait_for(lambda: queue()["unacked"], 30, "the management API has counted")

@@ -49,7 +49,8 @@ def crash(at):
 
 
 def child(writer, what, arguments, crash_at):
-    """Run the helper, and write what it told."""
+    """Run the helper for a minute at most, and write what it told."""
+    signal.alarm(60)
     told = {}
     if crash_at:
         crash(crash_at)
