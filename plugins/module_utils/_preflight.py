@@ -29,6 +29,7 @@ TOPICS = ("app", "app_proof", "beat", "broker", "deployed", "flower", "instances
 PACKAGE = "ansible_collections.taskfleet.celery.plugins.module_utils"
 
 REDIS_SCHEMES = ("redis", "rediss", "sentinel")
+AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "secret", "admin", "guest", "example", "todo", "xxx")
 
@@ -137,6 +138,11 @@ def scheme(url: Any) -> str:
 def is_redis(url: Any) -> bool:
     """Does Celery reach this broker over the Redis transport?"""
     return scheme(url) in REDIS_SCHEMES
+
+
+def is_amqp(url: Any) -> bool:
+    """Does Celery reach this broker over AMQP?"""
+    return scheme(url) in AMQP_SCHEMES
 
 
 def is_loopback(address: Any) -> bool:

@@ -13,6 +13,8 @@ import re
 from typing import Any, Callable
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._preflight import (
+    AMQP_SCHEMES,
+    REDIS_SCHEMES,
     Problem,
     environment_problems,
     listing,
@@ -29,7 +31,7 @@ SOURCES = {
     "pip": ("requirement",),
 }
 
-BROKER_SCHEMES = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp")
+BROKER_SCHEMES = (*REDIS_SCHEMES, *AMQP_SCHEMES)
 
 RESERVED_ENVIRONMENT = {
     "CELERY_BROKER_URL": "celery_app_broker_url",

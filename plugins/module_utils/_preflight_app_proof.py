@@ -13,9 +13,9 @@ from typing import Any
 from ansible_collections.taskfleet.celery.plugins.module_utils._preflight import (
     Problem,
     integer,
+    is_amqp,
     is_redis,
     refuse,
-    scheme,
     warn,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._preflight_timeouts import VISIBILITY_TIMEOUT
@@ -154,7 +154,7 @@ def _visibility(info: dict[str, Any], timeouts: dict[str, Any]) -> list[Problem]
 
 def _heartbeat(info: dict[str, Any]) -> list[Problem]:
     heartbeat = (info.get("conf") or {}).get("broker_heartbeat", "not told")
-    if scheme((info.get("broker") or {}).get("url")) not in ("amqp", "amqps", "pyamqp") or heartbeat not in (0, None):
+    if not is_amqp((info.get("broker") or {}).get("url")) or heartbeat not in (0, None):
         return []
     return [
         warn(
