@@ -50,19 +50,38 @@ for scenario in "$@"; do
 done
 
 # Each test counts, and each stage that failed without a test to blame.
-.venv/bin/python - "$counts" "$results" "${failed[@]}" -- "$@" <<'PYTHON'
+.venv/bin/python - "$counts" "$results" "$logs" "${failed[@]}" -- "$@" <<'PYTHON'
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-counts, results, *rest = sys.argv[1:]
+SHOWN = 600  # characters of a reason
+
+
+def failures(report):
+    """The name of each test that did not pass, with the reason."""
+    for case in ElementTree.parse(report).iter("testcase"):
+        for tag in ("failure", "error", "skipped"):
+            for outcome in case.findall(tag):
+                yield case.get("name"), outcome.get("message") or tag
+
+
+def broken_task(log):
+    """What Ansible said of the last task that failed."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return next((line for line in reversed(lines) if "fatal: [" in line or "CRITICAL" in line), "see its log")
+
+
+counts, results, logs, *rest = sys.argv[1:]
 divider = rest.index("--")
 broken, scenarios = rest[:divider], rest[divider + 1 :]
 passed = failed = 0
 for scenario in scenarios:
     report = Path(results) / f"{scenario}.xml"
     bad = tests = 0
+    why = []
     if report.exists():
+        why = list(failures(report))
         for suite in ElementTree.parse(report).iter("testsuite"):
             tests += int(suite.get("tests"))
             bad += int(suite.get("failures")) + int(suite.get("errors")) + int(suite.get("skipped"))
@@ -70,6 +89,10 @@ for scenario in scenarios:
         bad = max(bad, 1)
     elif tests == 0:
         bad = 1
+    if bad and not why:
+        why = [("a stage before the tests", broken_task(Path(logs) / f"molecule-{scenario}.log"))]
+    for name, reason in why:
+        print(f"FAILED {scenario}: {name}: {' '.join(reason.split())[:SHOWN]}")
     print(f"molecule: {scenario}: {max(tests - bad, 0)} passed, {bad} failed")
     passed += max(tests - bad, 0)
     failed += bad

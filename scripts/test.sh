@@ -11,7 +11,7 @@ count_part() {
     local part=$1 started=$SECONDS status=0 good=0 bad=0
     shift
     printf '== %s\n' "$part"
-    "$@" </dev/null || status=$?
+    "$@" </dev/null 2>&1 | tee ".cache/logs/$part.out" || status=$?
     if [ -f ".cache/$part.count" ]; then
         read -r good bad <".cache/$part.count"
     fi
@@ -55,5 +55,7 @@ count_part lint scripts/lint.sh
 count_part units scripts/units.sh
 count_part molecule scenarios
 count_part integration end_of_integration
+# Said once more at the end, where whoever sees only the last lines finds it.
+grep -h '^FAILED' .cache/logs/{lint,units,molecule,integration}.out || true
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
