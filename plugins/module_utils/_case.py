@@ -265,8 +265,8 @@ class Case:
     def loads(self, source):
         """How many tasks it has at hand, by the account of the control plane or of the host, in each sample."""
         if source == HOST:
-            told = [(_active_count(beat), beat.get("reserved")) for beat in self.beats]
-            return [active + reserved for active, reserved in told if active is not None and reserved is not None]
+            told = [(_active_count(beat), beat.get("reserved"), beat.get("limited") or 0) for beat in self.beats]
+            return [sum(counts) for counts in told if None not in counts]
         return [
             len(sample["active"]) + len(sample["reserved"])
             for sample in self.answers
@@ -300,6 +300,50 @@ class Case:
         if len(counts) >= 2 and all(counts):
             return cite(CONTROL, "scheduled", counts, "tasks wait in it for their time")
         return None
+
+    @once
+    def held_by_limit(self):
+        """A citation, if tasks that wait for their rate limit are at hand in at least two samples.
+
+        Remote control has them neither among the active nor among the reserved: the sentinel counts them, and where
+        there is none, so does the broker: nobody who takes from the queue accounts for them.
+        """
+        counts = known(beat.get("limited") for beat in self.beats)
+        if counts:
+            told = cite(HOST, "heartbeat.limited", counts, "tasks wait in it for their rate limit")
+            return told if len(counts) >= 2 and all(counts) else None
+        return self.unaccounted() if self.rate_limited() else None
+
+    def may_hold_limited(self):
+        """Whether it may be holding tasks for a rate limit, as far as is known."""
+        counts = known(beat.get("limited") for beat in self.beats)
+        if counts:
+            return any(counts)
+        samples = [sample for name in self.its_queues() for sample in self.fleet.evidence["queues"].get(name, ())]
+        return self.rate_limited() is not False and any(sample["unacked"] != 0 for sample in samples)
+
+    @once
+    def unacked(self):
+        """A citation, if tasks of one of its queues are unacknowledged in at least two samples, whoever has them."""
+        for name in sorted(self.its_queues()):
+            unacked = [sample["unacked"] for sample in self.fleet.evidence["queues"].get(name, ())]
+            if len(unacked) >= 2 and all(unacked):
+                says = "a worker of the queue has tasks at hand"
+                return cite(BROKER, "queues.{0}.unacked".format(name), unacked, says)
+        return None
+
+    def unaccounted(self):
+        """A citation, if more of its tasks are unacknowledged than all who could have them tell of."""
+        unacked = self.unacked()
+        sharers = [case for case in self.fleet.cases.values() if case.its_queues() & self.its_queues()]
+        if not unacked or not all(case.loads(CONTROL) for case in sharers):
+            return None
+        told = sum(max(case.loads(CONTROL)) + case.waiting_for_time() for case in sharers)
+        return unacked if min(unacked["values"]) > told else None
+
+    def waiting_for_time(self):
+        """How many tasks in it wait for their time, at most."""
+        return max(known(sample["scheduled"] for sample in self.answers) or [0])
 
     def rate_limited(self):
         """Whether tasks may wait in it for a rate limit. None when not known."""

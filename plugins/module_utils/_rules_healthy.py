@@ -39,7 +39,7 @@ def busy_in_loop(case):
         )
         cites = [cite(HOST, "heartbeat.active", [task["id"]], "the task that it runs")]
         return found("busy", "busy", cause, cites, since=task["started"])
-    cpu, unacked = case.cpu(), _unacked(case)
+    cpu, unacked = case.cpu(), case.unacked()
     if not case.silent() or case.stale() or case.beats:
         return None
     if cpu is not None and cpu >= _AT_WORK:
@@ -50,14 +50,6 @@ def busy_in_loop(case):
         return None
     cause = "It is at work, and with the {0} pool it does not answer meanwhile.".format(case.pool())
     return found("busy", "busy", cause, cites)
-
-
-def _unacked(case):
-    for name in sorted(case.its_queues()):
-        unacked = [sample["unacked"] for sample in case.fleet.evidence["queues"].get(name, ())]
-        if len(unacked) >= 2 and all(unacked):
-            return cite(BROKER, "queues.{0}.unacked".format(name), unacked, "a worker of the queue has tasks at hand")
-    return None
 
 
 def busy_unasked(case):
@@ -79,7 +71,10 @@ def saturated(case):
 
 def busy(case):
     """It has tasks at hand, or has had some between the samples."""
-    moved, running = case.progress(), case.busy_slots()
+    moved, running, limited = case.progress(), case.busy_slots(), case.held_by_limit()
+    if limited and not running:
+        cites = [limited, moved] if moved else [limited]
+        return found("busy", "rate_limited", "Its tasks wait for their rate limit.", cites)
     if not moved and not (running and (case.answers or case.beats)):
         return _holding(case)
     slots = case.concurrency()
@@ -93,14 +88,11 @@ def busy(case):
 
 
 def _holding(case):
-    """Tasks at hand that do not run yet: they wait for a rate limit, or for their time."""
+    """Tasks at hand that do not run yet, most of all those that wait for their time."""
     if not (case.answers or case.beats):
         return None
     waits = case.held_by_eta()
     held = [source for source in (CONTROL, HOST) if case.loads(source) and case.loads(source)[-1]]
-    if held and case.rate_limited():
-        cites = [cite(held[0], "active + reserved", case.loads(held[0]), "tasks at hand")]
-        return found("busy", "rate_limited", "Its tasks wait for their rate limit.", cites)
     if waits:
         return found("busy", "scheduled", "Its tasks wait for their time.", [waits])
     if held:

@@ -81,7 +81,7 @@ def sentinel_says(case):
 
 def _excused(case):
     """Tasks that wait for their time or for a rate limit hold the slots lawfully."""
-    return bool(case.held_by_eta()) or bool(case.rate_limited() and any(case.loads(CONTROL)))
+    return bool(case.held_by_eta()) or case.may_hold_limited()
 
 
 def loop_stalled(case):
@@ -360,7 +360,7 @@ def _smallest(case):
 def _never_begun(case):
     """A task waits inside the worker, a slot is free, and all its processes sleep."""
     held, flat, looks = _held(case), case.flat(), case.children()
-    if not held or not flat or len(looks) < 2 or not all(looks) or case.rate_limited() is not False:
+    if not held or not flat or len(looks) < 2 or not all(looks):
         return None
     slots, busy = case.concurrency(), case.busy_slots()
     if slots is None or busy is None or busy >= slots or case.held_by_eta():

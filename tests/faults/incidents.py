@@ -157,9 +157,11 @@ class Fleet:
 
     def mend(self):
         """Bring the fleet back from a round that was broken off."""
+        told = self.host.on.run("ls /var/lib/shop/*.json").stdout.split()
+        changed = {Path(path).stem for path in told}
         self.host.on.run("iptables -F; rm -f /var/lib/shop/*.json; systemctl start redis-server")
         self.host.on.run("systemctl kill --signal=CONT --kill-whom=all 'shop-*.service'; systemctl reset-failed")
-        for name in self.ill():
+        for name in changed.union(self.ill()):
             self.restart(name)
 
     def wait_well(self, timeout=180):

@@ -24,10 +24,11 @@ def test_a_second_worker_beside_the_first():
     with Ledger(host, "provision_task", args=[0.5], queues=[QUEUE], rate=4) as ledger:
         done = deploy("--limit=omega", "--extra-vars", json.dumps({"celery_worker_instances": second}))
         assert done.returncode == 0, failures(done)
-        assert set(host.inspect("ping")) == {"celery@alpha", "celery@omega", "worker2@omega"}
+        three = {"celery@alpha", "celery@omega", "worker2@omega"}
+        wait_for(lambda: set(host.inspect("ping")) == three, 60, "the second worker answers beside the first")
         done = deploy("--limit=omega")
         assert done.returncode == 0, failures(done)
-        assert set(host.inspect("ping")) == {"celery@alpha", "celery@omega"}
+        wait_for(lambda: set(host.inspect("ping")) == three - {"worker2@omega"}, 60, "the second worker is gone")
         assert ledger.lost(60) == set()
     assert set(ledger.done().values()) == {1}
     assert pids() == before

@@ -523,6 +523,7 @@ class Worker(Reporter):
         self.received_total = self.completed_total = 0
         self.last_received = None
         self.idle_since = None
+        self.buckets = 0, []
         self.first_seen = {}
         self.born = {}
         self.stopped = []
@@ -678,6 +679,7 @@ class Worker(Reporter):
             "active_count": requests["active_count"],
             "active": requests["active"][:MOST_ACTIVE],
             "reserved": requests["reserved"],
+            "limited": requests["limited"],
             "received_total": self.received_total,
             "completed_total": self.completed_total,
             "queues": list(self.queues),
@@ -710,11 +712,11 @@ class Worker(Reporter):
         running = members(state.active_requests)
         known = set(map(id, running))
         waiting = [request for request in members(state.reserved_requests) if id(request) not in known]
+        limited = self.limited()
         accepted = state.all_total_count[0]
         self.completed_total = max(self.completed_total, accepted - len(running))
-        received = (
-            accepted + len(waiting) + len(state.scheduled_requests if hasattr(state, "scheduled_requests") else ())
-        )
+        scheduled = len(state.scheduled_requests if hasattr(state, "scheduled_requests") else ())
+        received = accepted + len(waiting) + limited + scheduled
         if received > self.received_total:
             self.received_total, self.last_received = received, wall
         active = [
@@ -732,8 +734,22 @@ class Worker(Reporter):
             "active": active,
             "active_count": len(running),
             "reserved": len(waiting),
+            "limited": limited,
             "undelivered": self.undelivered(waiting, len(running)),
         }
+
+    def limited(self):
+        """Tasks that wait for their rate limit: Celery reserves them only when they may begin.
+
+        A limit that is changed gets a new bucket, and those in the old one wait on in it, until the connection ends.
+        """
+        connection, buckets = self.buckets
+        if connection != self.connections:
+            buckets = []
+        current = list(getattr(self.consumer, "task_buckets", {}).values())
+        different = {id(bucket): bucket for bucket in [*buckets, *current] if bucket is not None and bucket.contents}
+        self.buckets = self.connections, list(different.values())
+        return sum(len(bucket.contents) for bucket in different.values())
 
     def limits(self, request):
         hard, soft = request.time_limits
@@ -817,11 +833,11 @@ class Worker(Reporter):
         return now - (self.turned_at or now)
 
     def idle_waiting(self, now, requests):
-        """Seconds since which work waits, slots are free, and no task was taken."""
+        """Seconds since which work waits, slots are free, no task was taken, and none waits for its rate limit."""
         observer = self.observer
         totals = (self.received_total, self.completed_total)
         free = requests["active_count"] + requests["reserved"] < self.concurrency()
-        if not (observer and observer.waiting and free and self.connected):
+        if not (observer and observer.waiting and free and self.connected) or requests["limited"]:
             self.idle_since = None
             return 0
         if self.idle_since is None or self.idle_since[0] != totals:

@@ -230,6 +230,25 @@ def test_lost_queue(start, release, pool):
     worker.wait_for(SOON, "it recovers", problem="", queues=["default", "reports"])
 
 
+@pytest.mark.parametrize("release", PYTHONS)
+def test_tasks_wait_for_their_rate_limit(start, release):
+    """They fill the worker up, and no slot is taken: it looks like a worker that takes no work, and is well."""
+    worker = start("prefork", release)
+    worker.wait_for(30, "ready", state="ready")
+    worker.control("rate_limit", task_name="watched.add", rate_limit="1/h")
+    worker.run("[add.delay(1, 1) for _number in range(2)]")
+    worker.wait_for(SOON, "one has run, and one waits", limited=1, completed_total=1, received_total=2)
+    worker.control("rate_limit", task_name="watched.add", rate_limit="100/s")
+    worker.run("[add.delay(1, 1) for _number in range(3)]")
+    worker.wait_for(SOON, "others run, and that of the old limit waits on", limited=1, completed_total=4)
+    worker.control("rate_limit", task_name="watched.add", rate_limit="1/h")
+    worker.run("[add.delay(1, 1) for _number in range(10)]")
+    worker.wait_for(SOON, "it is full of what waits", limited=2, completed_total=5, received_total=7)
+    full = time.monotonic()
+    wait_for(lambda: time.monotonic() - full > SOON or worker.file["problem"], SOON + 5, "time goes by")
+    assert (worker.file["problem"], worker.file["broker"]["waiting"]) == ("", 8)
+
+
 @pytest.mark.parametrize(("release", "pool"), combinations())
 def test_takes_no_work(start, release, pool):
     worker = start(pool, release)

@@ -457,19 +457,22 @@ def remote_control_off_at_work():
     return fleet
 
 
+def rate_limited_and_blind():
+    """No answer to remote control has the tasks that wait for their limit. The broker does."""
+    return limit_reached(Fleet(sentinel=False))
+
+
+def limit_reached(fleet):
+    return fleet.work_waits().queue_says(unacked=8).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
+
+
 def rate_limited():
-    waits = [[task(number=7), task(number=8)]] * 2
-    return Fleet(sentinel=False).set_reply("reserved", waits).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
-
-
-def rate_limited_while_work_waits():
-    """The sentinel sees free slots and waiting work, and does not know of the limit."""
-    fleet = Fleet().set_reply("reserved", [[task(number=7)]] * 2).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
-    return fleet.work_waits().beat_says(reserved=1, problem="not_consuming", detail="3 waiting, none taken for 12 s")
+    """The sentinel counts them, slots are free, and work waits."""
+    return limit_reached(Fleet()).beat_says(limited=8)
 
 
 def rate_limits_not_known():
-    fleet = rate_limited()
+    fleet = rate_limited_and_blind()
     for reply in fleet.replies():
         del reply["rate_limits"]
     return fleet
@@ -610,8 +613,8 @@ ALARMS = [
     (remote_control_off, "idle"),
     (remote_control_off_at_work, "busy"),
     (rate_limited, "busy"),
-    (rate_limited_while_work_waits, "busy"),
-    (rate_limits_not_known, "busy"),
+    (rate_limited_and_blind, "busy"),
+    (rate_limits_not_known, "insufficient_evidence"),
     (silent_while_its_pool_works, "control_unreachable"),
     (normal_schedule, "busy"),
     (long_lawful_task, "busy"),

@@ -189,6 +189,7 @@ class Fleet:
             "active_count": 0,
             "active": [],
             "reserved": 0,
+            "limited": 0,
             "received_total": 100,
             "completed_total": 100,
             "queues": ["default"],

@@ -89,13 +89,27 @@ def test_an_idle_node_is_healthy_and_unproven():
 def test_rate_limited_and_scheduled_are_activities():
     by_name = {alarm.__name__: alarm for alarm, _reason in ALARMS}
     assert by_name["rate_limited"]().verdict()["activity"] == "rate_limited"
+    assert by_name["rate_limited_and_blind"]().verdict()["activity"] == "rate_limited"
     assert by_name["normal_schedule"]().verdict()["activity"] == "scheduled"
 
 
 def test_rate_limit_of_an_application_with_a_namespace():
-    fleet = Fleet(sentinel=False).set_reply("reserved", [[task(number=7), task(number=8)]] * 2)
+    fleet = Fleet(sentinel=False).queue_says(unacked=8)
     fleet.set_reply("conf", [{"CELERY_TASK_DEFAULT_RATE_LIMIT": "1/h"}] * 2)
     assert fleet.verdict()["activity"] == "rate_limited"
+
+
+def test_a_rate_limit_does_not_excuse_who_holds_nothing():
+    limits = [{"shop.add": "1/h"}] * 2
+    blind = Fleet(sentinel=False).work_waits().set_reply("rate_limits", limits)
+    watched = Fleet().work_waits().set_reply("rate_limits", limits).beat_says(problem="not_consuming")
+    assert outcome(blind.verdict()) == outcome(watched.verdict()) == ("stuck", "not_consuming")
+
+
+def test_tasks_that_others_account_for_do_not_wait_for_a_limit():
+    fleet = Fleet(sentinel=False).queue_says(unacked=1).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
+    fleet.set_reply("active", [[task(number=1, started=T0 - 10, pid=2001)]] * 2, node="w2@web1")
+    assert fleet.verdict()["activity"] != "rate_limited"
 
 
 def test_a_node_that_nobody_declared():

@@ -9,7 +9,12 @@ import copy
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import REASONS
 from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import ALARMS, FAULTS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import (
+    ALARMS,
+    FAULTS,
+    rate_limited,
+    rate_limited_and_blind,
+)
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, Fleet, task
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -89,7 +94,8 @@ def losses(evidence, node):
         beat = evidence["nodes"][node]["host_samples"][number]["heartbeat"]
         told += [("nodes", node, "host_samples", number, "heartbeat", key) for key in beat or () if key != "written_at"]
         for queue in evidence["queues"]:
-            told += [("queues", queue, number), ("queues", queue, number, "ready")]
+            told.append(("queues", queue, number))
+            told += [("queues", queue, number, key) for key in ("ready", "unacked")]
     return told
 
 
@@ -114,6 +120,16 @@ def test_a_busy_worker_is_never_stuck_whatever_is_lost(data, sentinel, pool, kin
     path = data.draw(st.sampled_from(losses(evidence, "w1@web1")))
     for told in judge(fleet.expected, without(evidence, path))["nodes"]:
         assert told["verdict"] not in ("stuck", "down"), (path, told["cause"])
+
+
+@QUICK
+@given(st.data(), st.sampled_from([rate_limited, rate_limited_and_blind]))
+def test_a_worker_full_of_rate_limited_tasks_is_never_stuck_whatever_is_lost(data, scene):
+    fleet = scene()
+    evidence = fleet.evidence()
+    path = data.draw(st.sampled_from(losses(evidence, "w1@web1")))
+    for told in judge(fleet.expected, without(evidence, path))["nodes"]:
+        assert told["node"] != "w1@web1" or told["verdict"] not in ("stuck", "down"), (path, told["cause"])
 
 
 @QUICK
