@@ -11,7 +11,9 @@ count_part() {
     local part=$1 started=$SECONDS status=0 good=0 bad=0
     shift
     printf '== %s\n' "$part"
-    "$@" </dev/null 2>&1 | tee ".cache/logs/$part.out" || status=$?
+    # No pipe, in which the command could not wait for what this shell has started.
+    "$@" </dev/null > >(tee ".cache/logs/$part.out") 2>&1 || status=$?
+    wait "$!"
     if [ -f ".cache/$part.count" ]; then
         read -r good bad <".cache/$part.count"
     fi

@@ -44,6 +44,15 @@ def provision_task(seconds=0, entry=""):
     return entry
 
 
+@celery_app.task(name="console_task")
+def console_task(path, entry=""):
+    """Read what a machine writes to its console, a pipe: opening it blocks until somebody writes."""
+    with open(path, encoding="utf-8") as console:
+        console.read()
+    _note(entry)
+    return entry
+
+
 @celery_app.task(name="debug_task", bind=True)
 def debug_task(self):
     """Return what the worker knows of this run."""
