@@ -4,6 +4,8 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 # Ansible refuses to work in a locale that is not UTF-8.
 export LC_ALL=C.UTF-8
+# The environments are installed without compiled modules, and a run starts each program hundreds of times.
+unset PYTHONDONTWRITEBYTECODE
 # Not the home directory: a release installed there would stand in for the checkout.
 export ANSIBLE_COLLECTIONS_PATH=$PWD/.venv
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -237,6 +239,56 @@ class Probes:
         }
 
 
+# What each question runs in: a process of its own, of one that has Celery at hand, which takes half a second to import.
+CLIENT = """
+import contextlib, gc, io, json, os, sys, traceback
+import celery.app.control, celery.backends.redis, kombu.transport.pyamqp, kombu.transport.redis
+
+# redis-py 5.3 may take its pool's lock a second time when the collector ends a PubSub (redis-py#3677).
+gc.disable()
+for line in sys.stdin:
+    asked, output, error = json.loads(line), io.StringIO(), ""
+    if os.fork():
+        os.wait()
+        continue
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    try:
+        with contextlib.redirect_stdout(output):
+            exec("from watched import *\\n" + asked["source"], {})
+    except BaseException:
+        error = traceback.format_exc()
+    print(json.dumps({"output": output.getvalue(), "error": error}), flush=True)
+    os._exit(0)
+"""
+
+
+class Client:
+    """Python with the application at hand. It ends with its input, which is when the tests end."""
+
+    def __init__(self, python):
+        self.process = subprocess.Popen(
+            [python, "-c", CLIENT],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{FILES}:{SENTINEL}", "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, source, environment, timeout):
+        """Run Python; return what it printed."""
+        self.process.stdin.write(json.dumps({"source": source, "environment": environment}) + "\n")
+        self.process.stdin.flush()
+        answered, _nothing, _nothing = select.select([self.process.stdout], [], [], timeout)
+        assert answered, f"not within {timeout} s: {source}"
+        told = json.loads(self.process.stdout.readline())
+        assert not told["error"], told["error"]
+        return told["output"].strip()
+
+
+client_of = functools.cache(Client)
+
+
 class Process:
     """A process with the sentinel."""
 
@@ -316,11 +368,7 @@ class Worker(Process):
 
     def run(self, source, timeout=60):
         """Run Python with the application at hand; return what it printed."""
-        # redis-py 5.3 may take its pool's lock a second time when the collector ends a PubSub (redis-py#3677).
-        argv = [self.python, "-c", f"import gc\ngc.disable()\nfrom watched import *\n{source}"]
-        done = subprocess.run(argv, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return client_of(self.python).run(source, self.environment, timeout)
 
     def control(self, command, **arguments):
         self.run(f"app.control.broadcast({command!r}, arguments={arguments!r}, destination=[{NODE!r}])")
