@@ -20,6 +20,11 @@ def rename_task():
     WORKERS["w2"].start()
 
 
+def age(worker):
+    """Return for how many seconds the main process of a worker has run."""
+    return int(HOST.on.run(f"ps -o etimes= -p {worker.pid}").stdout or 0)
+
+
 @pytest.mark.whole
 def test_one_look_tells_four_causes_apart():
     wait_until_well()
@@ -31,6 +36,7 @@ def test_one_look_tells_four_causes_apart():
         WORKERS["w3"].stop()
         with database_hangs():
             HOST.check(f"systemctl start --no-block {WORKERS['w3'].name}.service")
+            wait_for(lambda: age(WORKERS["w3"]) > 12, 60, "w3 has been starting for longer than it may")
             seen = playbook("health", celery_health_start_grace=10, celery_health_samples=3)
         assert seen.verdicts == {
             "w1@studio": ("stuck", "connection_lost"),
@@ -47,8 +53,9 @@ def test_one_look_tells_four_causes_apart():
         healed = playbook("restart_idle")
         assert healed.restarted == ["w1@studio"], healed.stdout
         assert {node for node, pid in pids().items() if pid != held[node]} == {"w1@studio"}
-    # The code as it should be, and the worker started with it.
-    WORKERS["w2"].stop()
+    # The code as it should be, and the workers started with it that were started with the other.
+    for name in ("w2", "w3"):
+        WORKERS[name].stop()
     done = deploy()
     assert done.returncode == 0, failures(done)
     wait_until_well()
