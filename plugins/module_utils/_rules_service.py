@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.taskfleet.celery.plugins.module_utils._case import (
     CONTROL,
     HOST,
@@ -23,6 +25,9 @@ _ENDED = ("signal", "core-dump", "watchdog", "oom-kill")
 _BUSY_START = 0.2
 _BUSY_GRACE = 5
 
+# A line of `journalctl --output=short-iso`: its time, the host, who says it, and what.
+_JOURNAL = re.compile(r"\S+ \S+ (?P<who>[^\s\[:]+)(?:\[\d+\])?: (?P<says>.*)")
+
 
 def service_of(samples, key="state"):
     """The words of the service manager over the samples."""
@@ -30,9 +35,15 @@ def service_of(samples, key="state"):
 
 
 def last_line(samples):
-    """The last line of the log that says something, or an empty text."""
+    """The last line of the log that says something, or an empty text: one of systemd's own only where there is no other."""
+    last = ""
     lines = [line for sample in samples for line in (sample["log"] or {}).get("lines") or () if line.strip()]
-    return lines[-1].strip()[:300] if lines else ""
+    for line in reversed(lines):
+        told = _JOURNAL.match(line)
+        if not told or told.group("who") != "systemd":
+            return (told.group("says") if told else line).strip()[:300]
+        last = last or told.group("says").strip()[:300]
+    return last
 
 
 def not_running(case):

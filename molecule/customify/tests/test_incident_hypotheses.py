@@ -53,8 +53,8 @@ def test_one_look_tells_four_causes_apart():
         healed = playbook("restart_idle")
         assert healed.restarted == ["w1@studio"], healed.stdout
         assert {node for node, pid in pids().items() if pid != held[node]} == {"w1@studio"}
-    # The code as it should be, and the workers started with it that were started with the other.
-    for name in ("w2", "w3"):
+    # The code as it should be, and the workers started with it that have been started with the other.
+    for name in ("w1", "w2", "w3"):
         WORKERS[name].stop()
     done = deploy()
     assert done.returncode == 0, failures(done)

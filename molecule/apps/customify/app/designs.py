@@ -1,4 +1,4 @@
-"""What the API does: `python -m app.designs create | show ID | tables`."""
+"""What the API does: `python -m app.designs create [COUNT] | show ID | tables`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from app.infrastructure.database.session import Base, Design, engine, session
 from app.infrastructure.workers.celery_app import celery_app
 
 
-def create():
-    """Make a design, and send the task that renders it."""
-    with session() as current:
-        design = Design()
-        current.add(design)
-    celery_app.send_task("render_design_preview", args=[design.id])
+def create(count=1):
+    """Make designs, and send the tasks that render them. Return the last one's id."""
+    for _number in range(int(count)):
+        with session() as current:
+            design = Design()
+            current.add(design)
+        celery_app.send_task("render_design_preview", args=[design.id])
     return design.id
 
 

@@ -141,6 +141,26 @@ def pong_only():
     return next(fault for fault, _reason in FAULTS if fault.__name__ == "pong_alone")()
 
 
+SAYS = "2026-11-21T18:08:25+00:00 omega shop-worker@w1[1908]: "
+SYSTEMD = "2026-11-21T18:08:30+00:00 omega systemd[1]: "
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ([SAYS + "ImportError: no shop", SYSTEMD + "Failed with result 'exit-code'.", ""], ": ImportError: no shop"),
+        ([SYSTEMD + "Unit has been masked.", " "], ": Unit has been masked."),
+        (["Traceback", "ImportError: no shop"], ": ImportError: no shop"),
+        ([], "."),
+    ],
+)
+def test_why_it_does_not_start_is_told_in_its_own_words(lines, cause):
+    fleet = Fleet(sentinel=False).gone().service_says(state="failed", substate="failed", result="exit-code")
+    for look in fleet.looks():
+        look["log"]["lines"] = lines
+    assert fleet.verdict()["cause"] == f"It could not be started (exit-code){cause}"
+
+
 def test_since_is_a_time():
     told = next(fault for fault, _reason in FAULTS if fault.__name__ == "loop_blocked")().verdict()
     assert told["since"] == "2026-09-21T14:12:40Z"
