@@ -26,7 +26,7 @@ _BUSY_START = 0.2
 _BUSY_GRACE = 5
 
 # A line of `journalctl --output=short-iso`: its time, the host, who says it, and what.
-_JOURNAL = re.compile(r"\S+ \S+ (?P<who>[^\s\[:]+)(?:\[\d+\])?: (?P<says>.*)")
+_JOURNAL = re.compile(r"\d{4}-\d\d-\d\dT\S+ \S+ (?P<who>[^\s\[:]+)(?:\[\d+\])?: (?P<says>.*)")
 
 
 def service_of(samples, key="state"):

@@ -150,7 +150,7 @@ SYSTEMD = "2026-11-21T18:08:30+00:00 omega systemd[1]: "
     [
         ([SAYS + "ImportError: no shop", SYSTEMD + "Failed with result 'exit-code'.", ""], ": ImportError: no shop"),
         ([SYSTEMD + "Unit has been masked.", " "], ": Unit has been masked."),
-        (["Traceback", "ImportError: no shop"], ": ImportError: no shop"),
+        (["Traceback", "OSError: no shop: gone"], ": OSError: no shop: gone"),
         ([], "."),
     ],
 )
