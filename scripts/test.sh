@@ -11,8 +11,8 @@ count_part() {
     local part=$1 started=$SECONDS status=0 good=0 bad=0
     shift
     printf '== %s\n' "$part"
-    # No pipe, in which the command could not wait for what this shell has started.
-    "$@" </dev/null > >(tee ".cache/logs/$part.out") 2>&1 || status=$?
+    # No pipe, in which the command could not wait for what this shell has started; and braces, or $! were not tee.
+    { "$@" </dev/null || status=$?; } > >(tee ".cache/logs/$part.out") 2>&1
     wait "$!"
     if [ -f ".cache/$part.count" ]; then
         read -r good bad <".cache/$part.count"
