@@ -59,7 +59,7 @@ def test_damaged_schedule_and_a_second_beat(fleet, tmp_path):
     assert [stray["kind"] for stray in reset["strays"]] == ["beat"]
     assert reset["ticks"] > 0
     assert beat.pid == reset["new_pid"]
-    wait_for(lambda: fleet.host.on.run("systemctl is-active second").rc != 0, 60, "the second beat has ended")
+    wait_for(lambda: fleet.host.on.run("systemctl is-active second").rc != 0, 30, "the second beat has ended")
     assert fleet.check(f"ls {SCHEDULE}.*Z")
 
 

@@ -26,7 +26,7 @@ def test_beat_is_down():
     assert done.returncode == 0, failures(done)
     assert beat.is_running
     sent = totals(host)
-    wait_for(lambda: totals(host) > sent, 60, "beat sends again")
+    wait_for(lambda: totals(host) > sent, 30, "beat sends again")
     assert playbook("health").ill == {}
     assert pids() == before
 
