@@ -58,6 +58,6 @@ count_part units scripts/units.sh
 count_part molecule scenarios
 count_part integration end_of_integration
 # Said once more at the end, where whoever sees only the last lines finds it.
-grep -h '^FAILED' .cache/logs/{lint,units,molecule,integration}.out || true
+sed -n '/^FAILED/p' .cache/logs/{lint,units,molecule,integration}.out
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

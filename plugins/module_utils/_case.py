@@ -285,8 +285,7 @@ class Case:
     def empty_handed(self):
         """A citation, if it had no task at all in at least two samples, by every account of it."""
         accounts = [(source, self.loads(source)) for source in (CONTROL, HOST)]
-        counts = known(sample["scheduled"] for sample in self.answers)
-        if any(any(loads) for _source, loads in accounts) or any(counts):
+        if any(any(loads) for _source, loads in accounts) or any(self.scheduled()):
             return None
         for source, loads in accounts:
             if len(loads) >= 2:
@@ -294,9 +293,19 @@ class Case:
         return None
 
     @once
+    def scheduled(self):
+        """How many tasks wait in it for their time, in each sample that tells."""
+        return known(sample["scheduled"] for sample in self.answers)
+
+    @once
+    def limited(self):
+        """How many tasks wait in it for their rate limit, by its sentinel's account, in each sample that tells."""
+        return known(beat.get("limited") for beat in self.beats)
+
+    @once
     def held_by_eta(self):
         """A citation, if tasks that wait for their time are at hand in at least two samples."""
-        counts = known(sample["scheduled"] for sample in self.answers)
+        counts = self.scheduled()
         if len(counts) >= 2 and all(counts):
             return cite(CONTROL, "scheduled", counts, "tasks wait in it for their time")
         return None
@@ -308,7 +317,7 @@ class Case:
         Remote control has them neither among the active nor among the reserved: the sentinel counts them, and where
         there is none, so does the broker: nobody who takes from the queue accounts for them.
         """
-        counts = known(beat.get("limited") for beat in self.beats)
+        counts = self.limited()
         if counts:
             told = cite(HOST, "heartbeat.limited", counts, "tasks wait in it for their rate limit")
             return told if len(counts) >= 2 and all(counts) else None
@@ -316,9 +325,8 @@ class Case:
 
     def may_hold_limited(self):
         """Whether it may be holding tasks for a rate limit, as far as is known."""
-        counts = known(beat.get("limited") for beat in self.beats)
-        if counts:
-            return any(counts)
+        if self.limited():
+            return any(self.limited())
         samples = [sample for name in self.its_queues() for sample in self.fleet.evidence["queues"].get(name, ())]
         return self.rate_limited() is not False and any(sample["unacked"] != 0 for sample in samples)
 
@@ -338,12 +346,8 @@ class Case:
         sharers = [case for case in self.fleet.cases.values() if case.its_queues() & self.its_queues()]
         if not unacked or not all(case.loads(CONTROL) for case in sharers):
             return None
-        told = sum(max(case.loads(CONTROL)) + case.waiting_for_time() for case in sharers)
+        told = sum(max(case.loads(CONTROL)) + max(case.scheduled(), default=0) for case in sharers)
         return unacked if min(unacked["values"]) > told else None
-
-    def waiting_for_time(self):
-        """How many tasks in it wait for their time, at most."""
-        return max(known(sample["scheduled"] for sample in self.answers) or [0])
 
     def rate_limited(self):
         """Whether tasks may wait in it for a rate limit. None when not known."""

@@ -273,6 +273,7 @@ class Client:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def run(self, source, environment, timeout):
@@ -280,7 +281,11 @@ class Client:
         self.process.stdin.write(json.dumps({"source": source, "environment": environment}) + "\n")
         self.process.stdin.flush()
         answered, _nothing, _nothing = select.select([self.process.stdout], [], [], timeout)
-        assert answered, f"not within {timeout} s: {source}"
+        if not answered:
+            # A late answer would be taken for that to the next question.
+            os.killpg(self.process.pid, signal.SIGKILL)
+            client_of.cache_clear()
+            raise AssertionError(f"not within {timeout} s: {source}")
         told = json.loads(self.process.stdout.readline())
         assert not told["error"], told["error"]
         return told["output"].strip()
