@@ -21,6 +21,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._rules_config imp
 # What ended a process that had run; anything else is a start that failed.
 _ENDED = ("signal", "core-dump", "watchdog", "oom-kill")
 
+_SIGKILL = 9
+
 # Of one processor: a start that takes more is at work, not hung, for so many times its grace.
 _BUSY_START = 0.2
 _BUSY_GRACE = 5
@@ -130,6 +132,10 @@ def _ending(what, samples, service):
         details.append("exit code {0}".format(service["exit_code"]))
     if service.get("result") not in (None, "", "success"):
         details.append(service["result"])
+    # The kernel ends what meets the limit by SIGKILL, and only with cgroup v2 systemd knows that it did.
+    limit = service.get("memory_limit_bytes")
+    if limit and (service.get("exit_signal") == _SIGKILL or service.get("result") == "oom-kill"):
+        details.append("its memory is limited to {0} MiB".format(limit >> 20))
     line = last_line(samples)
     text = what + (" ({0})".format(", ".join(details)) if details else "")
     return text + (": " + line if line else ".")

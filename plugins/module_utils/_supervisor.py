@@ -49,6 +49,7 @@ _UNKNOWN = {
     "main_pid": 0,
     "exit_code": None,
     "exit_signal": None,
+    "memory_limit_bytes": None,
     "status_text": "",
     "control_group": None,
     "log_file": None,

@@ -24,6 +24,7 @@ _EVIDENCE = (
     "ExecMainStatus",
     "LoadState",
     "MainPID",
+    "MemoryMax",
     "NRestarts",
     "Result",
     "StandardOutput",
@@ -43,6 +44,7 @@ def _evidence(block, now):
     changed = int(values.get("StateChangeTimestampMonotonic") or 0) / 1e6
     since = datetime.fromtimestamp(wall - monotonic + changed, tz=timezone.utc) if changed else None
     code, status = values.get("ExecMainCode"), int(values.get("ExecMainStatus") or 0)
+    limit = values.get("MemoryMax", "")
     kind, _colon, path = values.get("StandardOutput", "").partition(":")
     return {
         "known": values.get("LoadState") == "loaded",
@@ -56,6 +58,7 @@ def _evidence(block, now):
         "main_pid": int(values.get("MainPID") or 0),
         "exit_code": status if code == _EXITED else None,
         "exit_signal": status if code in (_KILLED, _DUMPED) else None,
+        "memory_limit_bytes": int(limit) if limit.isdigit() else None,
         "status_text": values.get("StatusText", ""),
         "control_group": values.get("ControlGroup") or None,
         "log_file": path if kind in ("append", "file", "truncate") else None,

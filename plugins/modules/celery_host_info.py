@@ -235,6 +235,11 @@ instances:
           returned: success
           type: int
           sample: 9
+        memory_limit_bytes:
+          description: Bytes that the service may use (systemd's C(MemoryMax)). Null without a limit, and with supervisor.
+          returned: success
+          type: int
+          sample: 2147483648
         status_text:
           description: What the service says of itself.
           returned: success

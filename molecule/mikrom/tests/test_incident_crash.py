@@ -1,4 +1,4 @@
-"""Workers restart all the time: after a bad deployment, and because of `No module named 'mikrom'`."""
+"""Workers restart all the time: after a bad deployment, without a module of their own, with too little memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from lab import Ledger, pids, playbook
 
 pytestmark = pytest.mark.whole
 
+QUEUE = "mikrom:queue"
+TOO_LITTLE = [{"name": "celery", "queues": [QUEUE], "pool": "prefork", "concurrency": 4, "memory_max": "30M"}]
 TREE = "/home/mikrom/mikrom-py/mikrom"
 
 
@@ -35,7 +37,7 @@ def test_bad_code_is_named_and_the_deployment_of_good_code_heals():
         )
     for worker in (first, second):
         wait_for(lambda worker=worker: crashes(worker), 180, f"{worker.name} crashes again and again")
-    with Ledger(first.host, "provision_task", queues=["mikrom:queue"], rate=20, limit=20) as ledger:
+    with Ledger(first.host, "provision_task", queues=[QUEUE], rate=20, limit=20) as ledger:
         wait_for(lambda: len(ledger.sent) == 20, 30, "tasks are sent meanwhile")
     run = playbook("restart_idle")
     assert {node: verdict for node, (verdict, _reason) in run.verdicts.items()} == dict.fromkeys(app.nodes, "down")
@@ -66,3 +68,22 @@ def test_bad_code_does_not_reach_the_workers(tmp_path):
     assert done.returncode == 0, failures(done)
     assert pids() == before
     assert playbook("health").ill == {}
+
+
+def test_a_memory_limit_is_named_and_a_higher_one_heals():
+    [worker] = host_named("omega").workers
+    with Ledger(worker.host, "provision_task", queues=[QUEUE], rate=2) as ledger:
+        broken = deploy("--limit=omega", "--extra-vars", json.dumps({"celery_worker_instances": TOO_LITTLE}))
+        assert broken.returncode != 0
+        assert worker.name in failures(broken)
+        wait_for(lambda: crashes(worker), 60, f"{worker.name} crashes again and again")
+        run = playbook("restart_idle")
+        assert run.verdicts[worker.node] == ("down", "crash_looping")
+        assert "its memory is limited to 30 MiB" in run.causes[worker.node]
+        # A restart does not help, and the other worker is well.
+        assert (run.restarted, set(run.ill)) == ([], {worker.node})
+        done = deploy("--limit=omega")
+        assert done.returncode == 0, failures(done)
+        wait_for(lambda: playbook("health").ill == {}, 120, "all are well")
+        assert ledger.lost(60) == set()
+    assert set(ledger.done().values()) == {1}

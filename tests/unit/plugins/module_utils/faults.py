@@ -171,6 +171,13 @@ def poison_loop():
     return fleet
 
 
+def memory_limit_met():
+    return Fleet().gone(
+        state="activating", substate="auto-restart", result="signal", restarts=7, exit_signal=9,
+        memory_limit_bytes=30 << 20,
+    )  # fmt: skip
+
+
 def gave_up():
     return Fleet().gone(state="failed", substate="failed", result="start-limit-hit", restarts=5)
 
@@ -374,6 +381,7 @@ FAULTS = [
     (stopped, "not_running"),
     (killed_for_good, "not_running"),
     (poison_loop, "crash_looping"),
+    (memory_limit_met, "crash_looping"),
     (gave_up, "crash_looping"),
     (restarts_rise, "crash_looping"),
     (cannot_start, "start_failed"),

@@ -149,6 +149,7 @@ class Fleet:
             "main_pid": pid,
             "exit_code": None,
             "exit_signal": None,
+            "memory_limit_bytes": None,
             "status_text": "",
         }
 

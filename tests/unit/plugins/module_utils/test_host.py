@@ -330,6 +330,7 @@ def test_the_programs_of_supervisor(supervisord, start, tmp_path):
         "main_pid": pid,
         "exit_code": None,
         "exit_signal": None,
+        "memory_limit_bytes": None,
         "status_text": "pid 5, uptime 0:01:00",
     }
     assert told["instances"]["w1"]["log"]["lines"] == ["ready"]
@@ -371,6 +372,7 @@ RUNNING = """\
 Type=exec
 NRestarts=3
 MainPID=4711
+MemoryMax=infinity
 Result=success
 ExecMainCode=0
 ExecMainStatus=0
@@ -387,6 +389,7 @@ StateChangeTimestampMonotonic=60000000
 KILLED = """\
 NRestarts=0
 MainPID=0
+MemoryMax=2147483648
 Result=signal
 ExecMainCode=2
 ExecMainStatus=9
@@ -438,6 +441,7 @@ def test_units(systemctl):
     assert abs(running["since_seconds"] - (uptime - 60)) < 5
     assert (killed["state"], killed["exit_code"], killed["exit_signal"]) == ("failed", None, 9)
     assert (killed["log_file"], killed["control_group"]) == (None, None)
+    assert (running["memory_limit_bytes"], killed["memory_limit_bytes"]) == (None, 2 << 30)
     assert (absent["known"], absent["since"], absent["since_seconds"]) == (False, None, None)
 
 

@@ -161,6 +161,23 @@ def test_why_it_does_not_start_is_told_in_its_own_words(lines, cause):
     assert fleet.verdict()["cause"] == f"It could not be started (exit-code){cause}"
 
 
+@pytest.mark.parametrize(
+    ("says", "is_named"),
+    [
+        ({"result": "signal", "exit_signal": 9}, True),
+        ({"result": "oom-kill", "exit_signal": None}, True),
+        ({"result": "signal", "exit_signal": 15}, False),
+        ({"result": "exit-code", "exit_code": 1}, False),
+        ({"result": "signal", "exit_signal": 9, "memory_limit_bytes": None}, False),
+    ],
+)
+def test_a_memory_limit_is_named_where_it_may_have_been_met(says, is_named):
+    service = {"substate": "auto-restart", "restarts": 7, "memory_limit_bytes": 30 << 20, **says}
+    told = Fleet(sentinel=False).gone(state="activating", **service).verdict()
+    assert told["reason"] == "crash_looping"
+    assert ("its memory is limited to 30 MiB" in told["cause"]) is is_named
+
+
 def test_since_is_a_time():
     told = next(fault for fault, _reason in FAULTS if fault.__name__ == "loop_blocked")().verdict()
     assert told["since"] == "2026-09-21T14:12:40Z"
