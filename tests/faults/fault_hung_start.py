@@ -15,9 +15,9 @@ def inject(fleet):
 
 
 def settled(fleet):
-    shown = fleet.check(f"systemctl show --property=ActiveState,MainPID {fleet.service(NODE).name}.service")
-    pid = fleet.pid(NODE)
-    return "activating" in shown and pid and int(fleet.check(f"ps -o etimes= -p {pid}")) > 35
+    worker = fleet.service(NODE)
+    shown = fleet.check(f"systemctl show --property=ActiveState {worker.name}.service")
+    return "activating" in shown and worker.age > 35
 
 
 def relieve(fleet):

@@ -15,9 +15,9 @@ def inject(fleet):
 
 
 def settled(fleet):
-    log = f"journalctl --unit={fleet.service(NODE).name} --since=-60s --no-pager"
-    old = fleet.host.on.run(f"ps -o etimes= -p {fleet.pid(NODE)}").stdout
-    return int(fleet.check(f"{log} | grep -c 'waiting for UP' || true")) >= 3 and int(old or 0) > 45
+    worker = fleet.service(NODE)
+    log = f"journalctl --unit={worker.name} --since=-60s --no-pager"
+    return int(fleet.check(f"{log} | grep -c 'waiting for UP' || true")) >= 3 and worker.age > 45
 
 
 def undo(fleet):

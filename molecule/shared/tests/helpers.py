@@ -87,6 +87,11 @@ class Service:
         return int(self.host.check(f"supervisorctl pid {self.name}"))
 
     @property
+    def age(self):
+        """Return for how many seconds its main process has run, 0 where there is none."""
+        return int(self.host.on.run(f"ps -o etimes= -p {self.pid}").stdout or 0)
+
+    @property
     def heartbeat(self):
         """Return what its sentinel has written."""
         return json.loads(self.host.check(f"cat {self.host.facts['run_dir']}/{self.log_name}.heartbeat.json"))
