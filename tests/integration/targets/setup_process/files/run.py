@@ -4,13 +4,19 @@
 
 """Starts and ends the servers and workers of a test.
 
-run.py start DIRECTORY NAME --ready REGEX [--seconds N] [--user USER] -- COMMAND...
+run.py start DIRECTORY NAME --ready REGEX [--seconds N] -- COMMAND...
     prints {"pid", "log"} once the command's output matches. It is ended at the latest when the ansible-playbook that
     started it has gone, whatever became of it.
-run.py stop DIRECTORY [NAME...]
-    kills those started in the directory, or the named ones, with all they started in their process group.
-run.py ports COUNT
-    prints free loopback ports.
+run.py serve DIRECTORY
+    starts servers in turn, and prints {"ports", "servers"}: by name, free loopback ports, and what `start` would print.
+    Reads from standard input, since what is in a configuration may be secret,
+    {"ports": [NAME...], "files": {PATH: TEXT}, "servers": [{"name", "ready", "seconds", "command", "environment"}]}
+    where `$NAME` stands for a port. The files are for their owner only; all but servers, name, ready and command may
+    be left out.
+run.py stop DIRECTORY NAME...
+    kills the named ones with all they started in their process group.
+run.py end DIRECTORY
+    kills all that were started in the directory, and removes it.
 """
 
 from __future__ import annotations
@@ -20,16 +26,19 @@ import contextlib
 import json
 import os
 import pathlib
-import pwd
 import re
+import shutil
 import signal
 import socket
+import string
 import subprocess
 import sys
 import time
 
 # Only a process whose playbook cannot be found ever meets it.
 LIMIT = 900
+# How long a start may take.
+SECONDS = 60
 
 
 def main():
@@ -40,19 +49,39 @@ def main():
     start_arguments.add_argument("directory", type=pathlib.Path)
     start_arguments.add_argument("name")
     start_arguments.add_argument("--ready", required=True)
-    start_arguments.add_argument("--seconds", type=float, default=60)
-    start_arguments.add_argument("--user")
+    start_arguments.add_argument("--seconds", type=float, default=SECONDS)
     start_arguments.add_argument("command", nargs="+")
+    actions.add_parser("serve").add_argument("directory", type=pathlib.Path)
     stop_arguments = actions.add_parser("stop")
     stop_arguments.add_argument("directory", type=pathlib.Path)
-    stop_arguments.add_argument("names", nargs="*")
-    ports_arguments = actions.add_parser("ports")
-    ports_arguments.add_argument("count", type=int)
+    stop_arguments.add_argument("names", nargs="+")
+    actions.add_parser("end").add_argument("directory", type=pathlib.Path)
     arguments = vars(parser.parse_args())
-    {"start": start, "stop": stop, "ports": ports}[arguments.pop("action")](**arguments)
+    told = {"start": start, "serve": serve, "stop": stop, "end": end}[arguments.pop("action")](**arguments)
+    if told:
+        print(json.dumps(told))
 
 
-def start(directory, name, ready, seconds, user, command):
+def serve(directory):
+    """Start the servers that standard input describes."""
+    text = sys.stdin.read()
+    ports = free_ports(json.loads(text).get("ports", []))
+    wanted = json.loads(string.Template(text).substitute(ports))
+    for name, content in wanted.get("files", {}).items():
+        file = directory / name
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(content)
+    return {"ports": ports, "servers": {server["name"]: start(directory, **server) for server in wanted["servers"]}}
+
+
+def free_ports(names):
+    """Return by name ports that nothing listens on, all different."""
+    listeners = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
+    return {name: listener.getsockname()[1] for name, listener in listeners.items()}
+
+
+def start(directory, name, ready, command, seconds=SECONDS, environment=None):
     """Start the command under a guard, and wait until it is ready."""
     log = directory / f"{name}.log"
     log.write_bytes(b"")
@@ -60,29 +89,28 @@ def start(directory, name, ready, seconds, user, command):
     playbook = owner()
     if os.fork() == 0:
         os.close(told)
-        guard(playbook, command, log, user, tell)
+        guard(playbook, command, {**os.environ, **(environment or {})}, log, tell)
     os.close(tell)
     with os.fdopen(told) as stream:
         guard_pid, pid = map(int, stream.readline().split())
     (directory / f"{name}.pid").write_text(f"{guard_pid} {pid}\n")
-    end = time.monotonic() + seconds
+    limit = time.monotonic() + seconds
     while not re.search(ready, log.read_text(errors="replace")):
-        if not alive(pid) or time.monotonic() > end:
+        if not alive(pid) or time.monotonic() > limit:
             state = f"was not ready within {seconds:g} s" if alive(pid) else "ended"
             stop(directory, [name])
             sys.exit(f"{name} {state}. Its output:\n{log.read_text(errors='replace')[-4000:]}")
         time.sleep(0.05)
-    print(json.dumps({"pid": pid, "log": str(log)}))
+    return {"pid": pid, "log": str(log)}
 
 
-def guard(playbook, command, log, user, tell):
+def guard(playbook, command, environment, log, tell):
     """Run the command, and end it with the playbook. Does not return."""
     os.setsid()
     with open(log, "ab") as output, open(os.devnull, "rb") as nothing:
         child = subprocess.Popen(
-            command, stdin=nothing, stdout=output, stderr=output, start_new_session=True, cwd="/", user=user or None,
-            group=pwd.getpwnam(user).pw_gid if user else None,
-        )  # fmt: skip
+            command, stdin=nothing, stdout=output, stderr=output, start_new_session=True, cwd="/", env=environment
+        )
         os.write(tell, f"{os.getpid()} {child.pid}\n".encode())
         for descriptor in (0, 1, 2):
             os.dup2(nothing.fileno(), descriptor)
@@ -124,24 +152,24 @@ def kill_group(pid):
 
 
 def stop(directory, names):
-    """Kill the named ones, or all, and wait until they have gone."""
-    files = [directory / f"{name}.pid" for name in names] or sorted(directory.glob("*.pid"))
+    """Kill the named ones, and wait until they have gone."""
+    files = [directory / f"{name}.pid" for name in names]
     for file in files:
         _guard, pid = map(int, file.read_text().split())
         kill_group(pid)
     for file in files:
-        end = time.monotonic() + 10
+        limit = time.monotonic() + 10
         while any(alive(int(pid)) for pid in file.read_text().split()):
-            if time.monotonic() > end:
+            if time.monotonic() > limit:
                 sys.exit(f"{file.stem} still runs after SIGKILL")
             time.sleep(0.02)
         file.unlink()
 
 
-def ports(count):
-    """Print ports that nothing listens on, all different."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _number in range(count)]
-    print(*(listener.getsockname()[1] for listener in listeners), sep="\n")
+def end(directory):
+    """Kill all, and remove the directory."""
+    stop(directory, [file.stem for file in sorted(directory.glob("*.pid"))])
+    shutil.rmtree(directory)
 
 
 if __name__ == "__main__":
