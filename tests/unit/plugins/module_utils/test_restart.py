@@ -57,13 +57,15 @@ def start():
 
 @pytest.mark.parametrize(("ignored", "last"), [((), "TERM"), (("SIGTERM",), "QUIT"), (("SIGTERM", "SIGQUIT"), "KILL")])
 def test_it_is_ended_by_the_mildest_signal_that_does(start, ignored, last):
-    assert stop(Manager(start(*ignored)), "w1", 5 if last == "TERM" else 0.4, 5 if last == "QUIT" else 0.4) == last
+    # A process that does end may take its time on a busy machine; one that does not is not waited for.
+    patience, quit_patience = (60 if last == signal_name else 0.4 for signal_name in ("TERM", "QUIT"))
+    assert stop(Manager(start(*ignored)), "w1", patience, quit_patience) == last
 
 
 def test_a_stopped_process_is_let_go_on_so_that_it_ends_in_order(start):
     process = start()
     os.kill(process.pid, signal.SIGSTOP)
-    assert stop(Manager(process), "w1", 5, 0.4) == "TERM"
+    assert stop(Manager(process), "w1", 60, 0.4) == "TERM"
 
 
 def test_what_does_not_run_gets_no_signal(start):

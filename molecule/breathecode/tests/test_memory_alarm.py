@@ -1,0 +1,39 @@
+"""RabbitMQ meets its memory limit, and blocks who publishes: no restart of a worker mends that."""
+
+from __future__ import annotations
+
+import pytest
+from breathecode_lab import DELIVER, HOST
+from helpers import wait_for, wait_until_content
+from lab import Ledger, pids, playbook
+
+
+@pytest.fixture
+def limit():
+    """Set the share of the memory that RabbitMQ may use; as it was, at the end."""
+
+    def put(share):
+        HOST.check(f"rabbitmqctl set_vm_memory_high_watermark {share}")
+
+    yield put
+    put(0.4)
+
+
+@pytest.mark.whole
+def test_memory_alarm_is_named_and_nobody_is_touched(limit):
+    wait_until_content(HOST.workers, 60)
+    before = pids()
+    with Ledger(HOST, task=DELIVER, args=[0.1], rate=4, limit=60) as ledger:
+        wait_for(lambda: len(ledger.sent) >= 8, 30, "tasks are sent")
+        limit(0.00001)
+        alarmed = "rabbitmq-diagnostics --quiet check_local_alarms"
+        wait_for(lambda: HOST.on.run(alarmed).rc != 0, 60, "the alarm is raised")
+        run = playbook("restart_idle")
+        assert ("broker_alarm", "broker") in run.findings, run.stdout
+        assert (run.restarted, pids()) == ([], before)
+        limit(0.4)
+        wait_for(lambda: HOST.on.run(alarmed).rc == 0, 60, "the alarm is over")
+        wait_until_content(HOST.workers, 120)
+        wait_for(lambda: playbook("health").ill == {}, 120, "all are well")
+        assert ledger.lost(60) == set()
+    assert pids() == before

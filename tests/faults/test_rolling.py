@@ -1,0 +1,83 @@
+"""A rolling restart under load: never too many of a queue away, no task lost, and it goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+
+import pytest
+from incidents import PATIENCE, Fleet
+from lab import Ledger, pids, playbook
+
+
+@pytest.fixture
+def fleet():
+    fleet = Fleet()
+    fleet.wait_well()
+    yield fleet
+    if fleet.ill():
+        fleet.mend()
+
+
+class Away(threading.Thread):
+    """Notes how many workers of each queue were away at once, at most."""
+
+    def __init__(self, fleet):
+        super().__init__(daemon=True)
+        self.fleet = fleet
+        self.queues = {worker.instance: worker.queues for worker in fleet.host.workers}
+        self.most = Counter()
+        self.over = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def run(self):
+        """Look until nobody asks any more."""
+        while not self.over.wait(1):
+            self.most |= Counter(queue for name in self.fleet.ill() for queue in self.queues[name])
+
+    def __exit__(self, *_error):
+        looked = self.is_alive()
+        self.over.set()
+        self.join()
+        assert looked, "a look at the fleet failed, so nobody knows who was away after it"
+
+
+def rolling(directory, **options):
+    """Run rolling_restart; return whether it succeeded, and its record."""
+    run = playbook("rolling_restart", timeout=900, celery_report_dir=str(directory), **PATIENCE, **options)
+    return run.rc == 0, json.loads((directory / "rolling.json").read_text(encoding="utf-8")), run.stdout
+
+
+def others(before, after):
+    """Return the nodes whose main process is another one."""
+    return {node for node in before if after[node] != before[node]}
+
+
+@pytest.mark.whole
+def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet, tmp_path):
+    nodes, broken = set(pids()), fleet.node("main")
+    with Ledger(fleet.host, args=[0.05], queues=["default", "orders"], rate=4) as ledger, Away(fleet) as away:
+        before = pids()
+        # It cannot read its settings, so it does not come back.
+        fleet.check(f"sh -c 'echo nonsense > {fleet.settings_file('main')}'")
+        succeeded, told, said = rolling(tmp_path)
+        assert not succeeded
+        done = set(told["done"])
+        assert [one["node"] for one in told["restarted"] if not one["verified"]] == [broken], said
+        assert done, "none was restarted before the one that did not come back"
+        assert {one["node"] for one in told["left_alone"]} == nodes - done - {broken}
+        assert others(before, pids()) == done | {broken}
+
+        fleet.no_settings("main")
+        fleet.wait_well()
+        before = pids()
+        succeeded, told, said = rolling(tmp_path, celery_rolling_resume=True)
+        assert succeeded, said
+        assert (set(told["done"]), others(before, pids())) == (nodes, nodes - done)
+        assert ledger.lost(90) == set()
+    # Four workers are on `default`, two on `orders`: by the fraction of a third, one may be away.
+    assert (away.most["default"], away.most["orders"]) == (1, 1)
