@@ -19,6 +19,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_broker im
     transport_options,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect import (
+    BLOCKED,
+    Blocked,
     conversation,
     pids,
     shares_mailboxes,
@@ -46,7 +48,8 @@ REPLY_KEYS = "*.reply.celery.pidbox"
 OWN = re.compile(r".*\.pidbox\Z|celeryev(\.|\Z)")
 # How Celery's JSON begins a result that tells of a failure.
 FAILURE = b'{"status": "FAILURE"'
-BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
+# RabbitMQ does not tell a client which of them it is.
+ALARM = "memory or disk"
 
 
 def main(arguments, tell):
@@ -112,13 +115,6 @@ class Fleet:
             self.queues = KINDS[kind](connection, exchanges)
         self.search = arguments["search"] and self.queues is not None and self.queues.kind == "redis"
         self.alarms = []
-        if kind == "amqp":
-            connection.connection.on_blocked = self.on_blocked
-            connection.connection.on_unblocked = self.alarms.clear
-
-    def on_blocked(self, *_reason):
-        """RabbitMQ no longer reads what this connection publishes."""
-        self.alarms[:] = ["memory or disk"]
 
     def failed(self, error):
         """Return what an error says about the broker."""
@@ -128,6 +124,8 @@ class Fleet:
         """Return one sample of the control plane."""
         commands = self.arguments["commands"]
         chosen = commands if is_first else [one for one in commands if one[0] not in self.arguments["once"]]
+        if self.alarms:
+            return seen(dict(self.broker, error=BLOCKED))
         told = seen(dict(self.broker))
         told.update(asked=True, methods=[method for method, _parameters in chosen])
         patience = share.left() * (1 - QUEUES)
@@ -137,22 +135,26 @@ class Fleet:
                 awaited = self.arguments["awaited"]
                 ask(chosen, [], awaited, 1.0, told["replies"], end=patience, hush=hush)
                 told["pids"] = pids(ask, told["replies"], shares_mailboxes(self.app, self.connection))
+        except Blocked:
+            self.alarms.append(ALARM)
+            told["broker"]["error"] = BLOCKED
         except Exception as error:
             told["broker"] = self.failed(error)
-        if self.alarms and not told["broker"]["error"]:
-            told["broker"]["error"] = BLOCKED
         return told
 
     def look(self, share):
         """Return one sample of the queues."""
         told = {"at": time.time(), "broker": dict(self.broker), "queues": {}, "clients": None}
-        if self.queues is None:
+        # Over a connection that RabbitMQ does not read, the question would wait for ever.
+        if self.queues is None or self.alarms:
             return told
         try:
             if self.search:
                 self.names = with_others(self.names, self.queues.all_bound(SEARCH))
                 self.search = False
             told.update(self.queues.info(self.names, Clock(max(share.left(), 1.0))))
+        except Blocked:
+            self.alarms.append(ALARM)
         except Exception as error:
             told["broker"] = self.failed(error)
         return told

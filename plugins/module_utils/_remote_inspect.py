@@ -33,6 +33,8 @@ TWINS = 0.5
 LATE = 0.05
 # Messages that are fetched at once.
 MOST = 500
+# What RabbitMQ tells a connection that has published while it is short of memory or of disk: it reads no more of it.
+BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
 # A longer read of Redis ends up to a second late.
 SLICE = 0.2
 
@@ -88,6 +90,10 @@ def shares_mailboxes(app, connection):
     return connection.transport.driver_type == "amqp" and not getattr(app.control.mailbox, "queue_exclusive", False)
 
 
+class Blocked(OSError):
+    """RabbitMQ reads no more of this connection: each further question would wait for ever. To kombu, a lost connection."""
+
+
 @contextlib.contextmanager
 def conversation(app, connection, clock):
     """Give a function that asks and returns replies, as often as wanted; leave no reply queue behind."""
@@ -99,6 +105,14 @@ def conversation(app, connection, clock):
     queue = mailbox.reply_queue(channel)
     tickets = {}
     gathered = None
+    blocked = []
+
+    def on_blocked(reason):
+        blocked.append(reason)
+        raise Blocked(BLOCKED)
+
+    if connection.transport.driver_type == "amqp":
+        connection.connection.on_blocked = on_blocked
 
     def note(ticket, body):
         method = tickets.get(ticket)
@@ -144,7 +158,9 @@ def conversation(app, connection, clock):
             channel.after_reply_message_received(queue.name)
             drain(connection, LATE)
     finally:
-        clean(connection, channel, queue.name)
+        # Where RabbitMQ does not read, its queue goes with the connection.
+        if not blocked:
+            clean(connection, channel, queue.name)
 
 
 class Gathered:

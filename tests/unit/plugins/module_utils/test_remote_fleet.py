@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 
 import pytest
@@ -64,3 +65,37 @@ def test_queues_that_nobody_declared_are_looked_at():
 
 def test_without_time_to_search_the_declared_ones_remain():
     assert _remote_fleet.with_others(["default"], None) == ["default"]
+
+
+class Unread:
+    """Queues behind a connection that RabbitMQ does not read: to ask hangs."""
+
+    kind = "amqp"
+
+    def __init__(self, _connection, _exchanges):
+        pass
+
+    def info(self, _names, _clock):
+        raise AssertionError("it was asked")
+
+
+def test_an_alarm_is_named_and_ends_the_questions(monkeypatch):
+    @contextlib.contextmanager
+    def blocked(*_arguments):
+        asked.append(1)
+        raise _remote_fleet.Blocked(_remote_fleet.BLOCKED)
+        yield
+
+    asked = []
+    monkeypatch.setattr(_remote_fleet, "conversation", blocked)
+    monkeypatch.setattr(_remote_fleet, "KINDS", {"amqp": Unread})
+    arguments = {"app": "", "queues": ["default"], "search": False, "commands": [["ping", {}]], "once": [], "hush": 1}
+    broker = {"reachable": True, "error": "", "layer": "ok", "transport": "amqp"}
+    connection = types.SimpleNamespace(connection_errors=(OSError,))
+    fleet = _remote_fleet.Fleet(None, connection, broker, {}, {**arguments, "awaited": []})
+    for is_first in (True, False):
+        told = fleet.control(_remote_fleet.Clock(5), is_first)
+        assert (told["broker"]["reachable"], told["broker"]["error"]) == (True, _remote_fleet.BLOCKED)
+        assert fleet.look(_remote_fleet.Clock(5))["queues"] == {}
+    assert len(asked) == 1
+    assert fleet.facts(_remote_fleet.Clock(5)) == {"alarms": ["memory or disk"]}
