@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import types
 
 import pytest
@@ -80,11 +79,9 @@ class Unread:
 
 
 def test_an_alarm_is_named_and_ends_the_questions(monkeypatch):
-    @contextlib.contextmanager
     def blocked(*_arguments):
         asked.append(1)
         raise _remote_fleet.Blocked(_remote_fleet.BLOCKED)
-        yield
 
     asked = []
     monkeypatch.setattr(_remote_fleet, "conversation", blocked)
