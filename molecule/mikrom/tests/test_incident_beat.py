@@ -37,7 +37,7 @@ def test_schedule_belongs_to_root():
     host.check(f"chmod 0600 {' '.join(schedule(host))}")
     host.check(f"chown root:root {host.facts['state_dir']}")
     host.on.run(f"supervisorctl start {beat.name}")
-    wait_for(lambda: "FATAL" in host.on.run(f"supervisorctl status {beat.name}").stdout, 120, "supervisor gives up")
+    wait_for(lambda: "FATAL" in host.on.run(f"supervisorctl status {beat.name}").stdout, 300, "supervisor gives up")
     assert "PermissionError" in beat.log(60)
     run = playbook("health")
     assert set(run.ill) == {"beat"}, run.causes
