@@ -122,10 +122,10 @@ class Fleet:
 
     def control(self, share, is_first):
         """Return one sample of the control plane."""
-        commands = self.arguments["commands"]
-        chosen = commands if is_first else [one for one in commands if one[0] not in self.arguments["once"]]
         if self.alarms:
             return seen(dict(self.broker, error=BLOCKED))
+        commands = self.arguments["commands"]
+        chosen = commands if is_first else [one for one in commands if one[0] not in self.arguments["once"]]
         told = seen(dict(self.broker))
         told.update(asked=True, methods=[method for method, _parameters in chosen])
         patience = share.left() * (1 - QUEUES)

@@ -14,9 +14,8 @@ def inject(fleet):
 
 def settled(fleet):
     answers = fleet.host.inspect("stats")
-    return len([node for node in answers if node == fleet.node(NODE)]) == 1 and fleet.check(
-        "journalctl --unit=twin --no-pager | grep -c ' ready' || true"
-    ) not in ("", "0")
+    answers_once = len([node for node in answers if node == fleet.node(NODE)]) == 1
+    return answers_once and " ready" in fleet.check("journalctl --unit=twin --no-pager")
 
 
 def undo(fleet):

@@ -16,8 +16,8 @@ def inject(fleet):
 
 def settled(fleet):
     worker = fleet.service(NODE)
-    log = f"journalctl --unit={worker.name} --since=-60s --no-pager"
-    return int(fleet.check(f"{log} | grep -c 'waiting for UP' || true")) >= 3 and worker.age > 45
+    log = fleet.check(f"journalctl --unit={worker.name} --since=-60s --no-pager")
+    return log.count("waiting for UP") >= 3 and worker.age > 45
 
 
 def undo(fleet):
