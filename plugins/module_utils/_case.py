@@ -9,61 +9,11 @@ Each question answers from all samples there are. What is not known is None, nev
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from functools import wraps
-
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import BROKER, CONTROL, HOST, cite, known, once
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import setting
 
 # The tasks of these pools run inside the main loop, which then does not turn.
 IN_LOOP = ("solo", "gevent", "eventlet")
-
-HOST, BROKER, CONTROL = "host", "broker", "control"
-
-
-def cite(source, item, values, says, samples=None):
-    """Return one piece of evidence that decided: where it is from, its values over the samples, and what it says."""
-    values = list(values)
-    return {"source": source, "item": item, "values": values, "samples": samples or len(values), "says": says}
-
-
-def found(reason, activity, cause, cites=(), since=None, **more):
-    """Return what a rule has found."""
-    return dict(more, reason=reason, activity=activity, cause=cause, cites=list(cites), since=since)
-
-
-def moment(seconds):
-    """Return a time of the epoch in UTC as a text, or None."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def known(values):
-    """Return those that are not None."""
-    return [value for value in values if value is not None]
-
-
-def seconds_text(seconds):
-    """Return a duration in the words of an operator."""
-    seconds = int(seconds)
-    if seconds < 120:
-        return "{0} s".format(seconds)
-    if seconds < 7200:
-        return "{0} min".format(seconds // 60)
-    return "{0} h".format(seconds // 3600)
-
-
-def once(question):
-    """The rules ask the same over and over, and evidence does not change."""
-    name = "_" + question.__name__
-
-    @wraps(question)
-    def answer(self):
-        if name not in self.__dict__:
-            self.__dict__[name] = question(self)
-        return self.__dict__[name]
-
-    return answer
 
 
 class Case:
@@ -438,68 +388,3 @@ def _active_count(beat):
     if beat.get("active_count") is not None:
         return beat["active_count"]
     return None if beat.get("active") is None else len(beat["active"])
-
-
-class Fleet:
-    """What the rules ask about the fleet."""
-
-    def __init__(self, expected, evidence, policy):
-        self.expected = expected
-        self.evidence = evidence
-        self.policy = policy
-        self.samples = evidence["broker"]["samples"]
-        declared = {node["node"]: node for node in expected["nodes"]}
-        self.cases = {
-            name: Case(declared.get(name), node, self, policy) for name, node in sorted(evidence["nodes"].items())
-        }
-        self.mute = self._mute()
-
-    def host(self, name):
-        """The evidence on a host as a whole."""
-        return self.evidence["hosts"].get(name) or {
-            "reachable": None,
-            "why": "the host was not looked at",
-            "samples": [],
-        }
-
-    def reachable(self):
-        """Whether the broker answered in the last round of questions. None when nobody asked it."""
-        if not self.samples:
-            return None
-        newest = self.samples[-1]["at"]
-        last = {sample["source"]: sample for sample in self.samples}
-        told = known(s["reachable"] for s in last.values() if newest - s["at"] <= 2 * self.policy["interval"])
-        return any(told) if told else None
-
-    def steady(self):
-        """Whether the broker answered, and refused nothing, in all samples. None when nobody asked it."""
-        told = known(sample["reachable"] for sample in self.samples)
-        if not told:
-            return None
-        return all(told) and not any(sample["refusing"] for sample in self.samples) and not self.alarms()
-
-    def refusing(self):
-        """What the broker last refused with, or an empty text."""
-        last = {sample["source"]: sample for sample in self.samples}
-        errors = [sample["error"] for sample in last.values() if sample["refusing"]]
-        if errors:
-            return errors[0]
-        return "; ".join("alarm: " + str(alarm) for alarm in self.alarms())
-
-    def alarms(self):
-        """The alarms of the broker that are on."""
-        return self.evidence["broker"]["facts"]["alarms"] or []
-
-    def error(self):
-        """What was last wrong with the way to the broker."""
-        wrong = [s for s in self.samples if s["reachable"] is False]
-        return "{layer}: {error}".format(**wrong[-1]) if wrong else ""
-
-    def _mute(self):
-        """Whether no declared worker that may run answers, of two or more. A single one proves nothing."""
-        asked = [
-            case
-            for case in self.cases.values()
-            if case.asked and case.running is not False and (case.declared or {}).get("remote_control", True)
-        ]
-        return len(asked) >= 2 and not any(case.answers for case in asked)

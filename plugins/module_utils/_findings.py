@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._case import known
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import known
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import FINDINGS, runbook
 
 # What kombu's Redis transport uses when nobody says anything.

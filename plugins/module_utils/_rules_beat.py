@@ -9,7 +9,7 @@ Pure. Private to the collection.
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._case import HOST, cite, found, known, seconds_text
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import HOST, cite, found, known, seconds_text
 from ansible_collections.taskfleet.celery.plugins.module_utils._rules_service import (
     failed_service,
     looping_service,

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._case import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import (
     BROKER,
     CONTROL,
     HOST,

@@ -9,7 +9,7 @@ A pong alone proves nothing, so each wants to know of work, or of the lack of it
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._case import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import (
     BROKER,
     CONTROL,
     HOST,

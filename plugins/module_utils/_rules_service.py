@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._case import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import (
     CONTROL,
     HOST,
     cite,

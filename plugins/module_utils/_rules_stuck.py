@@ -9,7 +9,7 @@ Each cites two samples, and a signal that does not come from the control plane; 
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._case import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import (
     BROKER,
     CONTROL,
     HOST,

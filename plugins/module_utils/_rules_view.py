@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._case import BROKER, CONTROL, HOST, cite, found
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import BROKER, CONTROL, HOST, cite, found
 
 
 def vouched(case):

@@ -19,7 +19,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils import (
     _rules_stuck,
     _rules_view,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._case import CONTROL, Fleet, cite, found, known, moment
+from ansible_collections.taskfleet.celery.plugins.module_utils._cases import Fleet
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import CONTROL, cite, found, known, moment
 from ansible_collections.taskfleet.celery.plugins.module_utils._policy import policy as complete
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import STUCK, entry, verdict_of
 
