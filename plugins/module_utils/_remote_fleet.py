@@ -19,13 +19,13 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_broker im
     transport_options,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect import (
-    BLOCKED,
-    Blocked,
     conversation,
     pids,
     shares_mailboxes,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
+    BLOCKED,
+    Blocked,
     Clock,
     broker_urls,
     check_backend,

@@ -18,6 +18,8 @@ from collections import Counter
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import application, failure
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
+    BLOCKED,
+    Blocked,
     Clock,
     broker_urls,
     first_broker,
@@ -33,8 +35,6 @@ TWINS = 0.5
 LATE = 0.05
 # Messages that are fetched at once.
 MOST = 500
-# What RabbitMQ tells a connection that has published while it is short of memory or of disk: it reads no more of it.
-BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
 # A longer read of Redis ends up to a second late.
 SLICE = 0.2
 
@@ -88,10 +88,6 @@ def pids(ask, replies, shared):
 def shares_mailboxes(app, connection):
     """Tell whether two workers of one name consume one queue, as on AMQP unless the queue is exclusive."""
     return connection.transport.driver_type == "amqp" and not getattr(app.control.mailbox, "queue_exclusive", False)
-
-
-class Blocked(OSError):
-    """RabbitMQ reads no more of this connection: each further question would wait for ever. To kombu, a lost connection."""
 
 
 @contextlib.contextmanager

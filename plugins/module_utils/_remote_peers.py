@@ -55,6 +55,14 @@ class PeerError(Exception):
         self.layer = layer
 
 
+# What RabbitMQ tells a connection that has published while it is short of memory or of disk: it reads no more of it.
+BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
+
+
+class Blocked(OSError):
+    """RabbitMQ reads no more of this connection: each further question would wait for ever. To kombu, a lost connection."""
+
+
 def answer(reachable, layer, error=""):
     """Return the part of an answer that all peers share."""
     return {"reachable": reachable, "layer": layer, "error": mask(str(error))}
@@ -99,12 +107,13 @@ def layer_of(error):
 def sentence(error):
     """Return an error of a client library as one line."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, PeerError) else "{0}: {1}".format(type(error).__name__, text)
+    return text if isinstance(error, (PeerError, Blocked)) else "{0}: {1}".format(type(error).__name__, text)
 
 
 def lost(connection, error):
     """Return what an error in the middle says about the broker."""
-    return answer(not isinstance(error, connection.connection_errors), layer_of(error), sentence(error))
+    answers = isinstance(error, Blocked) or not isinstance(error, connection.connection_errors)
+    return answer(answers, layer_of(error), sentence(error))
 
 
 class Clock:

@@ -170,10 +170,16 @@ class Run:
             )
         except Exception as error:
             raise Unsent(sentence(error)) from None
+        self.must_be_read()
         self.begun = time.monotonic()
         self.queue = queue or self.app.conf.task_default_queue
         self.told["sent"] = True
         self.tell(stage="wait", sent=True)
+
+    def must_be_read(self):
+        """Have RabbitMQ answer once more: short of memory or of disk it reads nothing of who has published."""
+        if self.connection.transport.driver_type == "amqp":
+            self.connection.channel().close()
 
     def left(self):
         return self.clock.deadline - time.monotonic() - self.keep
