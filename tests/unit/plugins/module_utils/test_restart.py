@@ -11,10 +11,12 @@ import sys
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._restart import ask_for_stacks, stop
 
-# Each says when it is ready; what it ignores does not end it. The handler may come while that is being printed.
+# Each says when it is ready; what it ignores does not end it, and nothing else is ignored: a shell that runs the tests in
+# the background has them ignore SIGQUIT. The handler may come while that is being printed.
 # It ends by itself, whatever becomes of the test.
 PROGRAM = """
 import os, signal, sys, time
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 for name in sys.argv[1:]:
     signal.signal(getattr(signal, name), signal.SIG_IGN)
 signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b"stacks\\n"))
