@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers import APPS, HOSTS, Service, wait_for
-from lab import Ledger, pids, playbook
+from lab import Ledger, moved, pids, playbook
 
 # In this order. The fleet is well after each.
 ROUNDS = (
@@ -45,6 +45,8 @@ ROUNDS = (
     "deeper",
     "wrong_password",
     "broker_frozen",
+    "broker_replica",
+    "mute",
 )
 # Further ways to the same reasons, and what takes long to come about: for `make faults`.
 WHOLE_ROUNDS = ROUNDS[6:]
@@ -129,9 +131,9 @@ class Fleet:
         told = self.host.client(do="control", command=command, nodes=[self.node(name)], arguments=arguments)
         assert [list(answer[self.node(name)]) for answer in told] == [["ok"]], told
 
-    def send(self, task, *args, **options):
+    def send(self, task, *args, module="shop.tasks", **options):
         """Send tasks, and do not wait for them."""
-        self.host.client(do="send", task=f"shop.tasks.{task}", args=args, **options)
+        self.host.client(do="send", task=f"{module}.{task}", args=args, **options)
 
     def heartbeats(self):
         """Return {worker: what its sentinel says}, of those that say something."""
@@ -276,9 +278,8 @@ def play(incidents, fleet):
     except BaseException:
         fleet.mend()
         raise
-    after = pids()
     hit = {fleet.node(one.NODE) for one in incidents if one.NODE and getattr(one.told, "MOVES", one.ACTION != "none")}
-    story.touched = sorted(node for node in before if node not in hit and before[node] != after[node])
+    story.touched = sorted(moved(before) - hit)
     return story
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from incidents import PATIENCE, Fleet
-from lab import Ledger, pids, playbook
+from lab import Ledger, moved, pids, playbook
 
 
 @pytest.fixture
@@ -52,11 +52,6 @@ def rolling(directory, **options):
     return run.rc == 0, json.loads((directory / "rolling.json").read_text(encoding="utf-8")), run.stdout
 
 
-def others(before, after):
-    """Return the nodes whose main process is another one."""
-    return {node for node in before if after[node] != before[node]}
-
-
 @pytest.mark.whole
 def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet, tmp_path):
     nodes, broken = set(pids()), fleet.node("main")
@@ -70,7 +65,7 @@ def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet, tmp
         assert [one["node"] for one in told["restarted"] if not one["verified"]] == [broken], said
         assert done, "none was restarted before the one that did not come back"
         assert {one["node"] for one in told["left_alone"]} == nodes - done - {broken}
-        assert others(before, pids()) == done | {broken}
+        assert moved(before) == done | {broken}
 
         fleet.no_settings("main")
         # systemd has given up, and nothing else starts it again.
@@ -80,7 +75,7 @@ def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet, tmp
         before = pids()
         succeeded, told, said = rolling(tmp_path, celery_rolling_resume=True)
         assert succeeded, said
-        assert (set(told["done"]), others(before, pids())) == (nodes, nodes - done)
+        assert (set(told["done"]), moved(before)) == (nodes, nodes - done)
         assert ledger.lost(90) == set()
     # Four workers are on `default`, two on `orders`: by the fraction of a third, one may be away.
     assert (away.most["default"], away.most["orders"]) == (1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from breathecode_lab import DELIVER, HOST, path_lost, queue
 from helpers import wait_for, wait_until_content
-from lab import Ledger, concluded, pids
+from lab import Ledger, concluded, moved, pids
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(7, marks=pytest.mark.whole)])
@@ -40,8 +40,7 @@ def test_idle_workers_are_named_and_restarted_and_no_others(count):
         assert healed.rc == 0, healed.stdout
         assert sorted(healed.restarted) == sorted(worker.node for worker in idle), healed.stdout
         assert {told["verified"] for told in healed.heal["restarted"]} == {True}
-        after = pids()
-        assert {node for node in after if after[node] != before[node]} == {worker.node for worker in idle}
+        assert moved(before) == {worker.node for worker in idle}
         # The queue drains, and nothing of it is lost.
         assert ledger.lost(timeout=240) == set()
     assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from customify_lab import HOST, STRANGER, WORKERS, database_hangs, half_open, stranger, wait_until_well
-from helpers import deploy, failures, wait_for
-from lab import pids, playbook
+from helpers import deployed, wait_for
+from lab import moved, pids, playbook
 
 RENDER = "app/infrastructure/workers/tasks/render_design.py"
 FULL_NAME = "app.infrastructure.workers.tasks.render_design.render_design_preview"
@@ -49,12 +49,11 @@ def test_one_look_tells_four_causes_apart():
         held = pids()
         healed = playbook("restart_idle")
         assert healed.restarted == ["w1@studio"], healed.stdout
-        assert {node for node, pid in pids().items() if pid != held[node]} == {"w1@studio"}
+        assert moved(held) == {"w1@studio"}
     # The code as it should be, and the workers started with it that have been started with the other.
     for name in ("w1", "w2", "w3"):
         WORKERS[name].stop()
-    done = deploy()
-    assert done.returncode == 0, failures(done)
+    deployed()
     wait_until_well()
     well = playbook("health")
     assert {verdict for verdict, _reason in well.verdicts.values()} == {"healthy"}, well.causes

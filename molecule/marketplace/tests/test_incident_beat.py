@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import Service, deploy, failures, host_named, wait_for
+from helpers import Service, deployed, host_named, wait_for
 from lab import pids, playbook
 
 pytestmark = pytest.mark.whole
@@ -22,8 +22,7 @@ def test_beat_is_down():
     assert run.ill == {"beat": ("down", "not_running")}
     assert run.rc != 0
     # Its log's last lines are in the evidence; what starts it is the deployment, which changes nothing else.
-    done = deploy("--limit=celery_beat")
-    assert done.returncode == 0, failures(done)
+    deployed("--limit=celery_beat")
     assert beat.is_running
     sent = totals(host)
     wait_for(lambda: totals(host) > sent, 30, "beat sends again")

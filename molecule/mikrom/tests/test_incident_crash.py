@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from helpers import APPS, PROJECT, deploy, failures, host_named, wait_for
+from helpers import APPS, PROJECT, deploy, deployed, failures, host_named, wait_for
 from lab import Ledger, pids, playbook
 
 pytestmark = pytest.mark.whole
@@ -45,8 +45,7 @@ def test_bad_code_is_named_and_the_deployment_of_good_code_heals():
     assert "No module named 'mikrom'" in run.causes[second.node]
     # A restart does not help, so nobody is restarted.
     assert run.restarted == []
-    done = deploy()
-    assert done.returncode == 0, failures(done)
+    deployed()
     wait_for(lambda: playbook("health").ill == {}, 120, "all are well")
     assert ledger.lost(60) == set()
     assert set(ledger.done().values()) == {1}
@@ -64,8 +63,7 @@ def test_bad_code_does_not_reach_the_workers(tmp_path):
     assert run.returncode != 0
     assert "nothing_of_this_name" in failures(run)
     assert pids() == before
-    done = deploy()
-    assert done.returncode == 0, failures(done)
+    deployed()
     assert pids() == before
     assert playbook("health").ill == {}
 
@@ -82,8 +80,7 @@ def test_a_memory_limit_is_named_and_a_higher_one_heals():
         assert "its memory is limited to 30 MiB" in run.causes[worker.node]
         # A restart does not help, and the other worker is well.
         assert (run.restarted, set(run.ill)) == ([], {worker.node})
-        done = deploy("--limit=omega")
-        assert done.returncode == 0, failures(done)
+        deployed("--limit=omega")
         wait_for(lambda: playbook("health").ill == {}, 120, "all are well")
         assert ledger.lost(60) == set()
     assert set(ledger.done().values()) == {1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers import Service, deploy, failures, host_named, wait_for
+from helpers import Service, deployed, host_named, wait_for
 from lab import Ledger, pids, playbook
 
 pytestmark = pytest.mark.whole
@@ -22,11 +22,6 @@ UNDER_GEVENT = {
     # The watchdog would end the worker, and with it what blocks.
     "celery_worker_watchdog": 240,
 }
-
-
-def deployed(*arguments):
-    done = deploy(*arguments)
-    assert done.returncode == 0, failures(done)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import deploy, failures, host_named, wait_for
+from helpers import deployed, host_named, wait_for
 from lab import playbook
 
 pytestmark = pytest.mark.whole
@@ -19,8 +19,7 @@ def test_a_worker_does_not_need_the_directory_and_the_deployment_mends_it():
     worker.start()
     wait_for(lambda: worker.node in host.inspect("ping", worker.node), 60, "it answers")
     assert playbook("health").ill == {}
-    done = deploy("--limit=alpha")
-    assert done.returncode == 0, failures(done)
+    deployed("--limit=alpha")
     told = host.on.file(directory)
     assert (told.user, told.group, oct(told.mode)) == ("mikrom", "mikrom", "0o755")
     assert playbook("health").ill == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers import APPS, deploy, failures, host_named, wait_for
+from helpers import APPS, deployed, host_named, wait_for
 from lab import Ledger, pids, playbook
 
 pytestmark = pytest.mark.whole
@@ -22,12 +22,10 @@ def test_a_second_worker_beside_the_first():
     second = [*first, {"name": "worker2", "queues": [QUEUE], "pool": "prefork", "concurrency": 2}]
     host, before = host_named("omega"), pids()
     with Ledger(host, "provision_task", args=[0.5], queues=[QUEUE], rate=4) as ledger:
-        done = deploy("--limit=omega", "--extra-vars", json.dumps({"celery_worker_instances": second}))
-        assert done.returncode == 0, failures(done)
+        deployed("--limit=omega", "--extra-vars", json.dumps({"celery_worker_instances": second}))
         three = {"celery@alpha", "celery@omega", "worker2@omega"}
         wait_for(lambda: set(host.inspect("ping")) == three, 60, "the second worker answers beside the first")
-        done = deploy("--limit=omega")
-        assert done.returncode == 0, failures(done)
+        deployed("--limit=omega")
         wait_for(lambda: set(host.inspect("ping")) == three - {"worker2@omega"}, 60, "the second worker is gone")
         assert ledger.lost(60) == set()
     assert set(ledger.done().values()) == {1}

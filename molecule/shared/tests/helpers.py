@@ -299,6 +299,13 @@ def deploy(*arguments):
     return ansible("ansible-playbook", *arguments, "taskfleet.celery.deploy")
 
 
+def deployed(*arguments):
+    """Run the deploy playbook, which must succeed; return the finished process."""
+    done = deploy(*arguments)
+    assert done.returncode == 0, failures(done)
+    return done
+
+
 def module(host, module_name, **arguments):
     """Run a module of the collection on a host as root; return its result."""
     done = ansible(

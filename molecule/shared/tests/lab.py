@@ -104,6 +104,11 @@ def pids(app=None):
     return found
 
 
+def moved(before, app=None):
+    """Return the nodes whose main process is not the one that it was."""
+    return {node for node, pid in pids(app).items() if pid != before[node]}
+
+
 def url_is_refused(url, secret, layer, limit):
     """Deploy with another broker URL: refused with the layer that failed, and nothing has changed."""
     before = pids()

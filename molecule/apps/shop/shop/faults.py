@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 
 from celery.signals import worker_process_init
@@ -35,3 +36,11 @@ def forget(state, module):
 def slow_birth(**_):
     """A pool process that does something slow at its birth, as OpenTranscribe#631 did."""
     time.sleep(float(app.conf.get("shop_slow_birth") or 0))
+
+
+@app.task
+def deadlock():
+    """Wait for a lock that nobody frees, as after a fork beside a thread that held it (celery#496)."""
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
