@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".cache/venv-bench-sentinel"
 PACKAGES = ["celery[redis]==5.7.0", "django", "gevent", "setuptools<81"]
 TASKS = 20_000
-REPEATS = 3
+RACES = 4
 FLEET = 20
 WATCH = 120
 INTERVAL = 30
@@ -178,31 +179,42 @@ class Bench:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / times
 
-    def fill(self):
+    def fill(self, queue):
         """Queue the tasks."""
-        source = f"import bench\nwith bench.app.producer_or_acquire() as p:\n [bench.nothing.apply_async(producer=p) for _ in range({TASKS})]"
+        source = f"import bench\nwith bench.app.producer_or_acquire() as p:\n [bench.nothing.apply_async(producer=p, queue={queue!r}) for _ in range({TASKS})]"
         subprocess.run([VENV / "bin/python", "-c", source], env=self.environment, cwd=self.directory, check=True)
 
-    def seconds_for_the_tasks(self, watched, *options):
-        """Seconds from the first task taken to the last one done, and those of CPU that the worker spent on them."""
-        self.fill()
-        begun = []
+    def race(self, first, *options):
+        """Have a worker with the sentinel and one without take tasks at the same time; `first` is started first.
 
-        def first():
-            begun[:] = [time.monotonic()] if self.broker.count("LLEN celery") < TASKS else []
-            return begun
+        Returns {with it or not: (tasks done, CPU seconds that the worker spent)}, from when both have done a twentieth
+        until one has none left. What else runs on the machine slows both down alike.
+        """
+        queues = {True: "with", False: "without"}
+        for queue in queues.values():
+            self.fill(queue)
+        processes = {}
 
-        argv_options = [*options, "--prefetch-multiplier=4"]
-        process = None
+        def left():
+            return {watched: self.broker.count(f"LLEN {queue}") for watched, queue in queues.items()}
+
+        def spent():
+            return {watched: cpu_time_with_children(process.pid) for watched, process in processes.items()}
+
         try:
-            process = self.worker("rate", watched, *argv_options)
-            wait_until(first, 60, 0.001)
-            cpu = cpu_time_with_children(process.pid)
-            wait_until(lambda: self.broker.count("LLEN celery") + self.broker.count("HLEN unacked") == 0, 300, 0.01)
-            return time.monotonic() - begun[0], cpu_time_with_children(process.pid) - cpu
+            for watched in (first, not first):
+                processes[watched] = self.worker(
+                    queues[watched], watched, *options, "--prefetch-multiplier=4", queue=queues[watched]
+                )
+            wait_until(lambda: max(left().values()) < TASKS * 0.95, 120, 0.01)
+            waiting, cpu = left(), spent()
+            wait_until(lambda: min(left().values()) == 0, 600, 0.01)
+            still, used = left(), spent()
         finally:
-            if process:
-                self.end()
+            self.end()
+            for queue in queues.values():
+                self.broker.ask(f"DEL {queue}")
+        return {watched: (waiting[watched] - still[watched], used[watched] - cpu[watched]) for watched in queues}
 
 
 def cpu_time(pid):
@@ -254,18 +266,21 @@ def memory(bench):
 
 
 def throughput(bench):
-    """By the clock, and by the worker's CPU: what else runs on the machine changes the one, not the other."""
+    """Side by side, by the tasks that each does meanwhile, and by those that it does for a second of CPU."""
     for pool in (["-c", "2"], ["-P", "gevent", "-c", "50"]):
-        taken = {True: [], False: []}
-        for _repeat in range(REPEATS):
-            for watched in (False, True):
-                taken[watched].append(bench.seconds_for_the_tasks(watched, *pool))
+        races = [bench.race(bool(number % 2), *pool) for number in range(RACES)]
         name = "gevent" if "gevent" in pool else "prefork"
-        for index, what in enumerate(("tasks/s", "tasks for a second of CPU")):
-            rates = {watched: TASKS / min(pair[index] for pair in pairs) for watched, pairs in taken.items()}
-            loss = 100 * (1 - rates[True] / rates[False])
-            title = f"{what}, {name}, {TASKS} tasks, best of {REPEATS}"
-            line(title, f"{rates[True]:.0f}", f"{rates[False]:.0f}", f"{loss:+.1f} % lost", "goal 1 %")
+        measures = {
+            "tasks done meanwhile": lambda done, _cpu: done,
+            "tasks for a second of CPU": lambda done, cpu: done / cpu,
+        }
+        for what, measure in measures.items():
+            rates = [(measure(*race[True]), measure(*race[False])) for race in races]
+            losses = sorted(100 * (1 - ours / theirs) for ours, theirs in rates)
+            ours, theirs = (statistics.median(side) for side in zip(*rates, strict=True))
+            title = f"{what}, {name}, {TASKS} tasks, median of {RACES}"
+            ratio = f"{statistics.median(losses):+.1f} % lost ({losses[0]:+.1f} to {losses[-1]:+.1f})"
+            line(title, f"{ours:.0f}", f"{theirs:.0f}", ratio, "goal 1 %")
 
 
 def fleet(bench):
