@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint units integration molecule faults seeds bench clean
+.PHONY: help demo demo-down test lint units integration molecule faults seeds versions bench clean
 
 help: ## Show this list
 	@scripts/help.sh
@@ -30,6 +30,9 @@ faults: ## Break a fleet of containers in every way that is known, and see it ju
 
 seeds: ## Deploy the four systems of docs/incidents.md, break them as they were, and heal them
 	@scripts/seeds.sh
+
+versions: ## Run the modules and the sentinel by every Celery on every Python that this machine has
+	@scripts/versions.sh
 
 bench: ## Measure the deploys against each other
 	@scripts/bench.sh

@@ -5,5 +5,5 @@ set -euo pipefail
 
 sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile |
     while IFS='|' read -r target text; do
-        printf 'make %-10s %s\n' "$target" "$text"
+        printf 'make %-11s %s\n' "$target" "$text"
     done

@@ -48,7 +48,7 @@ REASONS = {
     "wrong_queues": (
         MISCONFIGURED,
         NONE,
-        "Add the missing consumers with remote control, or restart it when it is idle.",
+        "Add or cancel consumers with remote control until they are those declared, or restart it when it is idle.",
     ),
     "missing_tasks": (
         MISCONFIGURED,

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Runs the sentinel and the modules by every Celery that is supported, each with its own line of kombu, on every Python
+# that it supports and this machine has.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+# Python: the lines of Celery that support it.
+matrix=(
+    "3.8: 5.3 5.4 5.5"
+    "3.9: 5.3 5.4 5.5 5.6"
+    "3.10: 5.3 5.4 5.5 5.6 5.7"
+    "3.11: 5.3 5.4 5.5 5.6 5.7"
+    "3.12: 5.4 5.5 5.6 5.7"
+    "3.13: 5.5 5.6 5.7"
+)
+environments=$PWD/.cache/versions
+
+# python_of VERSION: the interpreter of that version on the path, or of pyenv.
+python_of() {
+    local candidate
+    for candidate in "python$1" "$HOME/.pyenv/versions/$1".*/bin/python; do
+        if "$candidate" -c "import ensurepip, sys, venv; sys.exit('%d.%d' % sys.version_info[:2] != '$1')" 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# make PYTHON ENVIRONMENT CELERY
+make() {
+    local directory=$2
+    [ ! -e "$directory/.made" ] || return 0
+    rm -rf "$directory"
+    "$1" -m venv "$directory"
+    "$directory/bin/python" -m pip install --quiet --quiet --disable-pip-version-check \
+        "celery[redis]~=$3.0" "kombu~=$3.0" packaging 'setuptools<81'
+    touch "$directory/.made"
+}
+
+need_server redis-server redis-server
+scripts/venv.sh dev
+mkdir -p "$environments"
+for row in "${matrix[@]}"; do
+    version=${row%%:*}
+    if ! python=$(python_of "$version"); then
+        printf 'Python %s is not on this machine, so it is NOT tested. Put python%s on the PATH.\n' "$version" "$version"
+        continue
+    fi
+    read -ra lines <<<"${row#*:}"
+    for line in "${lines[@]}"; do
+        until_fewer_jobs_than "$(nproc)"
+        make "$python" "$environments/$version-$line" "$line" &
+    done
+done
+wait
+VERSIONS_ENVIRONMENTS=$environments .venv/bin/python -m pytest --color=no -p no:cacheprovider --config-file=/dev/null \
+    --rootdir=tests/versions --numprocesses="$(nproc)" -q "$@" tests/versions

@@ -1,0 +1,57 @@
+"""The modules and the sentinel, by every Celery on every Python that it supports, with a real worker and a real Redis."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration/targets/sentinel"))
+
+from harness import FILES, NODE, Redis, Worker
+
+# By label, PYTHON-CELERY, what scripts/versions.sh has made.
+ENVIRONMENTS = {path.name: path / "bin/python" for path in sorted(Path(os.environ["VERSIONS_ENVIRONMENTS"]).iterdir())}
+
+
+@pytest.fixture
+def worker(tmp_path, label):
+    redis = Redis(tmp_path)
+    worker = Worker(tmp_path, str(ENVIRONMENTS[label]), redis.url(), results=redis.url(1))
+    yield worker
+    worker.clean_up()
+    redis.stop()
+
+
+def ask(worker, label, dump):
+    """Run the playbook; return the finished process."""
+    python, celery = label.split("-")
+    told = {
+        "versions_of": {"python": f"{python}.", "celery": f"{celery}."},
+        "versions_python": worker.python,
+        "versions_node": NODE,
+        "versions_app": str(FILES),
+        "versions_environment": {key: worker.environment[key] for key in ("BROKER", "RESULTS")},
+        "versions_dump": str(dump),
+        "versions_pid": worker.process.pid,
+    }
+    argv = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory=localhost,", "--connection=local"]
+    argv += ["--extra-vars", json.dumps(told), str(ROOT / "tests/versions/ask.yml")]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize("label", ENVIRONMENTS)
+def test_the_sentinel_and_the_modules(worker, label, tmp_path):
+    worker.wait_for(60, "ready", state="ready", problem="", queues=["default", "reports"])
+    assert worker.works(5)
+    worker.wait_for(10, "five done", completed_total=5, active_count=0)
+    done = ask(worker, label, tmp_path / "dump.jsonl")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    assert worker.file["problem"] == ""
+    assert worker.end() == 0
+    assert "taskfleet_sentinel:" not in worker.log.read_text()
