@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ends a service by steps that each leave it the chance to end its tasks. Private to the collection."""
+"""Ends services by steps that each leave them the chance to end their tasks, and starts them. Private to the collection."""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._family import family, look, parents
 from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
@@ -17,6 +19,46 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._service_plan imp
 # What is left for the kernel to end a process that was killed.
 KILLED_WITHIN = 10
 POLL = 0.2
+
+
+def untouched(service):
+    """Return what is told of a service that nothing was done to."""
+    facts = {"before_pid": 0, "after_pid": 0, "signal": "", "asked": False, "seconds": 0.0, "error": ""}
+    return dict(facts, service=service["service"])
+
+
+def take_all(new_manager, services, quit_patience, start_timeout):
+    """Take the steps of all services, and return what came of each, in their order.
+
+    They end at once, for that is mostly waiting. They start one after another, for that takes the processor.
+    """
+    starting = threading.Lock()
+
+    def take(service):
+        told = untouched(service)
+        begun = time.monotonic()
+        try:
+            _take(new_manager(), service, quit_patience, start_timeout, starting, told)
+        except ServiceError as error:
+            told["error"] = str(error)
+        return dict(told, seconds=round(time.monotonic() - begun, 1))
+
+    with ThreadPoolExecutor(max_workers=len(services)) as threads:
+        return list(threads.map(take, services))
+
+
+def _take(manager, service, quit_patience, start_timeout, starting, told):
+    """Take the steps of the action, and tell what came of each as soon as it is known."""
+    name, action = service["service"], service["action"]
+    told["before_pid"] = main_pid(manager, name)
+    if action == "stacks":
+        told["asked"] = ask_for_stacks(told["before_pid"])
+    if action in ("restart", "stop"):
+        told["signal"] = stop(manager, name, service["patience"], quit_patience)
+    if action in ("restart", "start"):
+        with starting:
+            manager.start(name, start_timeout)
+    told["after_pid"] = main_pid(manager, name)
 
 
 def main_pid(manager, name):

@@ -1,7 +1,7 @@
 """What all faults and false alarms share: how to hurt the fleet, and how a round of them is played.
 
-Incidents that do not disturb each other are of one round: they begin together, one `health` judges them all, and one
-`restart_idle` heals them all, while a ledger of tasks runs through the fleet. A file of its own tells each incident:
+Incidents that do not disturb each other are of one round: they begin together, and one `restart_idle` judges them all and
+heals them all, while a ledger of tasks runs through the fleet. A file of its own tells each incident:
 
     ROUND       its round, of ROUNDS
     NODE        the worker that it happens to; "" for the whole fleet
@@ -205,7 +205,6 @@ class Story:
     """How a round went."""
 
     incidents: list
-    health: object = None
     heal: object = None
     sent: int = 0
     lost: set = field(default_factory=set)
@@ -251,18 +250,12 @@ def play(incidents, fleet):
             for when in ("early", "", "late"):
                 begin([one for one in incidents if getattr(one.told, "WHEN", "") == when], fleet)
             hurt = pids()
-            if any(one.ACTION != "none" for one in incidents):
-                story.health = look("health", incidents)
-                judged(story)
             for one in incidents:
                 one.do("relieve", fleet)
             watch = Watch(fleet, incidents, hurt)
             watch.start()
-            story.heal = look("restart_idle", incidents, **OPEN_BRAKES)
-            if story.health is None:
-                # Where nothing is to be healed, its report is on the fleet as it found it.
-                story.health = story.heal
-                judged(story)
+            story.heal = heal(incidents)
+            judged(story)
             for one in incidents:
                 restarted = {told["node"]: told["action"] for told in (story.heal.heal or {}).get("restarted", ())}
                 one.action = (
@@ -292,17 +285,17 @@ def begin(incidents, fleet):
         wait_for(lambda one=one: one.do("settled", fleet), 120, f"{one.name} has come about")
 
 
-def look(name, incidents, **options):
-    """Run a playbook, with the further inventories that the incidents have."""
+def heal(incidents):
+    """Run restart_idle, with the further inventories that the incidents have."""
     further = [path for one in incidents for path in getattr(one.told, "INVENTORIES", ())]
-    run = playbook(name, timeout=600, inventories=further, **PATIENCE, **options)
+    run = playbook("restart_idle", timeout=600, inventories=further, **PATIENCE, **OPEN_BRAKES)
     assert run.report, run.stdout[-6000:]
     return run
 
 
 def judged(story):
-    """Note what was said of each."""
-    told = story.health.report
+    """Note what was said of each before anything was done."""
+    told = story.heal.before
     for one in story.incidents:
         found = one.do("find", told) if hasattr(one.told, "find") else by_node(one.NODE, told)
         one.verdict, one.cause = (found["verdict"], found["reason"]), found["cause"]

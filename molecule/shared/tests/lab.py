@@ -24,6 +24,7 @@ class Run:
         self.stdout = done.stdout + done.stderr
         self.seconds = seconds
         self.report = _read(directory / "report.json")
+        self.before = _read(directory / "before.json")
         self.heal = _read(directory / "heal.json") or _read(directory / "rolling.json")
 
     @property

@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._restart import ask_for_stacks, stop
+from ansible_collections.taskfleet.celery.plugins.module_utils._restart import ask_for_stacks, stop, take_all
+from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
 
 # Each says when it is ready; what it ignores does not end it, and nothing else is ignored: a shell that runs the tests in
 # the background has them ignore SIGQUIT. The handler may come while that is being printed.
@@ -68,6 +71,45 @@ def test_a_stopped_process_is_let_go_on_so_that_it_ends_in_order(start):
     process = start()
     os.kill(process.pid, signal.SIGSTOP)
     assert stop(Manager(process), "w1", 60, 0.4) == "TERM"
+
+
+class Fleet:
+    """A service manager whose services end when all of them have been told to, and of which one cannot be started."""
+
+    def __init__(self, number):
+        self.all_told = threading.Barrier(number, timeout=60)
+        self.ended = set()
+        self.begun = []
+        self.under_way = self.most = 0
+
+    def status(self, names):
+        return {names[0]: {"active": "inactive" if names[0] in self.ended else "active", "main_pid": 0}}
+
+    def begin_stop(self, name):
+        self.all_told.wait()
+        self.ended.add(name)
+
+    def start(self, name, _timeout):
+        self.begun.append(name)
+        self.under_way += 1
+        # So long that another could come in between.
+        time.sleep(0.1)
+        self.most = max(self.most, self.under_way)
+        self.under_way -= 1
+        if name == "w2":
+            raise ServiceError("w2 does not start")
+
+
+def test_all_are_stopped_at_once_and_one_that_fails_is_told_apart():
+    manager = Fleet(3)
+    services = [{"service": name, "action": "restart", "patience": 60} for name in ("w1", "w2", "w3")]
+    told = take_all(lambda: manager, services, 0.4, 60)
+    assert [(one["service"], one["signal"], one["error"]) for one in told] == [
+        ("w1", "TERM", ""),
+        ("w2", "TERM", "w2 does not start"),
+        ("w3", "TERM", ""),
+    ]
+    assert (sorted(manager.begun), manager.most) == (["w1", "w2", "w3"], 1)
 
 
 def test_what_does_not_run_gets_no_signal(start):
