@@ -1,4 +1,6 @@
-"""One celery_inspect_info with four methods against four `celery inspect` commands that ask the same.
+"""One celery_inspect_info with four methods against four `celery inspect` commands that ask the same, and the verdicts.
+
+celery_fleet_health asks more, and twice: seven methods, and five of them again. The pause between is left out.
 
 For a live fleet, and for a simulated one of 1,000 nodes: one process on one connection answers for all of them, with
 the replies of a live worker under their names. Both sides know the nodes, so both return with the last answer.
@@ -30,9 +32,9 @@ SECONDS = 60
 MODULE = """
 import json, sys
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.taskfleet.celery.plugins.modules import celery_inspect_info
+from ansible_collections.taskfleet.celery.plugins.modules import {0}
 with patch_module_args(json.load(sys.stdin)):
-    celery_inspect_info.main()
+    {0}.main()
 """
 
 
@@ -99,11 +101,36 @@ def measure(commands, **options):
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, outputs
 
 
+def run_module(name, arguments):
+    """Run a module as it runs on a host, with what it starts there."""
+    return measure([[sys.executable, "-c", MODULE.format(name)]], input=json.dumps(arguments))
+
+
+def judge(url, nodes):
+    """Return wall seconds, CPU seconds that the verdicts on the nodes take."""
+    declared = [
+        {
+            "node": node,
+            "host": node.partition("@")[2],
+            "instance": node.partition("@")[0],
+            "queues": ["celery"],
+            "pool": "solo",
+        }
+        for node in nodes
+    ]
+    arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "expected": declared, "timeout": SECONDS}
+    wall, cpu, (told,) = run_module("celery_fleet_health", {**arguments, "policy": {"interval": 0}})
+    verdicts = {told["verdict"] for told in told["report"]["nodes"]}
+    if verdicts != {"healthy"} or len(told["report"]["nodes"]) != len(nodes):
+        raise SystemExit(f"of {len(nodes)} healthy nodes was said: {verdicts} {told['lines'][-3:]}")
+    return wall, cpu
+
+
 def ask_by_module(url, nodes):
-    """Run the module as it runs on a host, with what it starts there."""
+    """Return wall seconds, CPU seconds of celery_inspect_info."""
     arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "methods": METHODS, "destination": nodes}
     arguments["timeout"] = SECONDS
-    wall, cpu, (told,) = measure([[sys.executable, "-c", MODULE]], input=json.dumps(arguments))
+    wall, cpu, (told,) = run_module("celery_inspect_info", arguments)
     if told["silent"] or told["unanswered"] or len(told["nodes"]) != len(nodes):
         raise SystemExit(f"{len(told['silent'])} nodes did not answer the module: {told['broker']} {told['probe']}")
     return wall, cpu
@@ -120,8 +147,8 @@ def ask_by_commands(url, nodes):
 
 def compare(title, url, nodes):
     """Print both, taken by turns, and their ratios; return whether the goals are met."""
-    taken = [(ask_by_module(url, nodes), ask_by_commands(url, nodes)) for _repeat in range(REPEATS)]
-    module, commands = (
+    taken = [(ask_by_module(url, nodes), judge(url, nodes), ask_by_commands(url, nodes)) for _repeat in range(REPEATS)]
+    module, verdicts, commands = (
         [statistics.median(values) for values in zip(*side, strict=True)] for side in zip(*taken, strict=True)
     )
     wall, cpu = module[0] / commands[0], module[1] / commands[1]
@@ -129,6 +156,8 @@ def compare(title, url, nodes):
     print(f"  celery_inspect_info     {module[0]:6.2f} s   CPU {module[1]:6.2f} s")
     print(f"  4 x celery inspect      {commands[0]:6.2f} s   CPU {commands[1]:6.2f} s")
     print(f"  ratio                   {wall:6.2f} (goal {GOAL_WALL})   CPU {cpu:6.2f} (goal {GOAL_CPU})")
+    print(f"  celery_fleet_health     {verdicts[0]:6.2f} s   CPU {verdicts[1]:6.2f} s")
+    print(f"  ratio                   {verdicts[0] / commands[0]:6.2f} (goal {GOAL_WALL} for 1,000)")
     return wall <= GOAL_WALL and cpu <= GOAL_CPU
 
 

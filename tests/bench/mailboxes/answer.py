@@ -13,7 +13,7 @@ import sys
 from celery import Celery
 from kombu import Consumer
 
-METHODS = ("ping", "stats", "active_queues", "active")
+METHODS = ("ping", "active", "reserved", "scheduled", "stats", "active_queues", "registered", "conf")
 # What stands in the messages, made once, for the ticket of the question.
 TICKET = "00000000-ticket"
 
@@ -53,7 +53,7 @@ def main():
     queue = mailbox.get_queue("simulated")(channel)
 
     def answer(body, _message):
-        if not any(node.endswith("@simulated") for node in body["destination"] or ()):
+        if body["destination"] and not any(node.endswith("@simulated") for node in body["destination"]):
             return
         name = "{routing_key}.{exchange}".format(**body["reply_to"])
         with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
