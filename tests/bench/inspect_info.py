@@ -120,9 +120,10 @@ def judge(url, nodes):
     ]
     arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "expected": declared, "timeout": SECONDS}
     wall, cpu, (told,) = run_module("celery_fleet_health", {**arguments, "policy": {"interval": 0}})
-    verdicts = {told["verdict"] for told in told["report"]["nodes"]}
-    if verdicts != {"healthy"} or len(told["report"]["nodes"]) != len(nodes):
-        raise SystemExit(f"of {len(nodes)} healthy nodes was said: {verdicts} {told['lines'][-3:]}")
+    # The other fleet of the benchmark answers as well, and is not declared.
+    verdicts = [one["verdict"] for one in told["report"]["nodes"] if one["node"] in nodes]
+    if verdicts != ["healthy"] * len(nodes):
+        raise SystemExit(f"of {len(nodes)} healthy nodes was said: {set(verdicts)} {told['lines'][-3:]}")
     return wall, cpu
 
 
