@@ -41,6 +41,7 @@ make() {
 need_server redis-server redis-server
 scripts/venv.sh dev
 mkdir -p "$environments"
+wanted=()
 for row in "${matrix[@]}"; do
     version=${row%%:*}
     if ! python=$(python_of "$version"); then
@@ -49,10 +50,15 @@ for row in "${matrix[@]}"; do
     fi
     read -ra lines <<<"${row#*:}"
     for line in "${lines[@]}"; do
+        wanted+=("$version-$line")
         until_fewer_jobs_than "$(nproc)"
         make "$python" "$environments/$version-$line" "$line" &
     done
 done
 wait
+# One that could not be made would not be tested, and nobody would miss it.
+for name in "${wanted[@]}"; do
+    [ -e "$environments/$name/.made" ] || die "The environment $name could not be made; see above."
+done
 VERSIONS_ENVIRONMENTS=$environments .venv/bin/python -m pytest --color=no -p no:cacheprovider --config-file=/dev/null \
     --rootdir=tests/versions --numprocesses="$(nproc)" -q "$@" tests/versions
