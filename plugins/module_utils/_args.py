@@ -73,19 +73,19 @@ def deadline(params):
     return time.monotonic() + params["timeout"] - MARGIN
 
 
-def look(module, modules, arguments, environment):
-    """Run the last of the remote modules in the application's Python; fail when it cannot even be started."""
-    outcome = try_to_look(module, modules, arguments, environment)
+def look(module, helper, arguments, environment):
+    """Run a helper in the application's Python; fail when it cannot even be started."""
+    outcome = try_to_look(module, helper, arguments, environment)
     if outcome.error in REFUSALS:
         module.fail_json(msg=outcome.message, kind=outcome.error)
     return outcome
 
 
-def try_to_look(module, modules, arguments, environment):
-    """Run the last of the remote modules in the application's Python, and return what came of it."""
+def try_to_look(module, helper, arguments, environment):
+    """Run a helper in the application's Python, and return what came of it."""
     return run(
         module.params["celery_python"],
-        modules,
+        helper,
         arguments,
         user=module.params["user"],
         group=module.params["group"],

@@ -293,11 +293,8 @@ class Case:
     def unaccounted(self):
         """A citation, if more of its tasks are unacknowledged than all who could have them tell of."""
         unacked = self.unacked()
-        sharers = [case for case in self.fleet.cases.values() if case.its_queues() & self.its_queues()]
-        if not unacked or not all(case.loads(CONTROL) for case in sharers):
-            return None
-        told = sum(max(case.loads(CONTROL)) + max(case.scheduled(), default=0) for case in sharers)
-        return unacked if min(unacked["values"]) > told else None
+        told = self.fleet.accounted(self.its_queues()) if unacked else None
+        return unacked if told is not None and min(unacked["values"]) > told else None
 
     def rate_limited(self):
         """Whether tasks may wait in it for a rate limit. None when not known."""

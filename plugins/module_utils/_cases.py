@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._case import Case
-from ansible_collections.taskfleet.celery.plugins.module_utils._cite import known
+from ansible_collections.taskfleet.celery.plugins.module_utils._cite import CONTROL, known, once
 
 
 class Fleet:
@@ -23,6 +23,7 @@ class Fleet:
             name: Case(declared.get(name), node, self, policy) for name, node in sorted(evidence["nodes"].items())
         }
         self.mute = self._mute()
+        self._accounts = {}
 
     def host(self, name):
         """The evidence on a host as a whole."""
@@ -64,6 +65,25 @@ class Fleet:
         """What was last wrong with the way to the broker."""
         wrong = [s for s in self.samples if s["reachable"] is False]
         return "{layer}: {error}".format(**wrong[-1]) if wrong else ""
+
+    @once
+    def knows_clients(self):
+        """Whether any node is found among the broker's clients in each sample, so that addresses can be compared."""
+        told = [case.evidence["clients"] for case in self.cases.values()]
+        return any(samples and all(sample["waiting"] for sample in samples) for samples in told)
+
+    def accounted(self, queues):
+        """How many tasks all who take from these queues tell of at most, or None where one of them does not tell."""
+        key = frozenset(queues)
+        if key not in self._accounts:
+            self._accounts[key] = self._accounted(key)
+        return self._accounts[key]
+
+    def _accounted(self, queues):
+        sharers = [case for case in self.cases.values() if case.its_queues() & queues]
+        if not all(case.loads(CONTROL) for case in sharers):
+            return None
+        return sum(max(case.loads(CONTROL)) + max(case.scheduled(), default=0) for case in sharers)
 
     def _mute(self):
         """Whether no declared worker that may run answers, of two or more. A single one proves nothing."""

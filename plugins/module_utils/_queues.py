@@ -6,19 +6,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import (
-    _dump,
-    _remote_app,
-    _remote_broker,
-    _remote_peers,
-    _remote_queue,
-    _remote_queue_amqp,
-    _remote_queue_redis,
-    _remote_store,
-    _remote_store_amqp,
-    _remote_store_redis,
-    _secrets,
-)
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
     deadline,
@@ -28,9 +15,6 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import broker_of
 
-# What the helpers import, each after what it imports itself.
-REMOTE = (_secrets, _remote_peers, _remote_app, _remote_queue, _remote_queue_amqp, _remote_queue_redis, _remote_broker)
-STORES = (_dump, _remote_store_redis, _remote_store_amqp, _remote_store)
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
@@ -45,8 +29,8 @@ def queue_arguments(timeout):
     return specification
 
 
-def ask(module, *helpers, **arguments):
-    """Run the last helper on the queues, and return what it told with broker and probe, and the outcome."""
+def ask(module, helper, **arguments):
+    """Run a helper on the queues, and return what it told with broker and probe, and the outcome."""
     params = module.params
     environment = read_environment(module)
     options = params["transport_options"]
@@ -60,7 +44,7 @@ def ask(module, *helpers, **arguments):
         transport_options=options,
         deadline=deadline(params),
     )
-    outcome = look(module, [*REMOTE, *helpers], arguments, environment)
+    outcome = look(module, helper, arguments, environment)
     told = dict(outcome.result or {})
     problem = told.get("problem") or outcome.message
     told.update(broker=broker_of(told), probe={"ok": not problem, "error": problem})
@@ -69,7 +53,7 @@ def ask(module, *helpers, **arguments):
 
 def move(module, helper, **arguments):
     """Run a helper that empties or fills queues; fail when it could not."""
-    told, outcome = ask(module, *STORES, helper, queues=module.params.get("queues", []), **arguments)
+    told, outcome = ask(module, helper, queues=module.params.get("queues", []), **arguments)
     if not told["probe"]["ok"]:
         problem = told["probe"]["error"]
         kind = told.get("kind") or outcome.error

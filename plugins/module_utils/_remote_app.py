@@ -14,9 +14,9 @@ import platform
 import re
 import traceback
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_backend import check_backend
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connection import (
     broker_urls,
-    check_backend,
     first_broker,
     kind_of,
 )

@@ -12,14 +12,14 @@ from __future__ import annotations
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import application, failure, settings
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
-    Clock,
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connection import (
     broker_urls,
     first_broker,
     kind_of,
     lost,
     split_urls,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue import Refusal
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue_amqp import AmqpQueues
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue_redis import RedisQueues

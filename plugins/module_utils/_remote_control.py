@@ -21,8 +21,9 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._control import (
     unfinished,
     verdict,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connection import lost
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect import conversation, reach
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock, lost
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock
 
 # Of what is left, the share of each step before the reading back.
 SHARE = 3

@@ -13,28 +13,27 @@ import re
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import application, failure
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_backend import check_backend
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_broker import (
     KINDS,
     exchanges_of,
     transport_options,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connection import (
+    BLOCKED,
+    Blocked,
+    broker_urls,
+    first_broker,
+    kind_of,
+    lost,
+    split_urls,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect import (
     conversation,
     pids,
     shares_mailboxes,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
-    BLOCKED,
-    Blocked,
-    Clock,
-    broker_urls,
-    check_backend,
-    first_broker,
-    kind_of,
-    lost,
-    sentence,
-    split_urls,
-)
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock, sentence
 
 # The time that the broker's first answer, and any single one after it, may take.
 REACH = 5.0
@@ -48,12 +47,14 @@ REPLY_KEYS = "*.reply.celery.pidbox"
 OWN = re.compile(r".*\.pidbox\Z|celeryev(\.|\Z)")
 # How Celery's JSON begins a result that tells of a failure.
 FAILURE = b'{"status": "FAILURE"'
+# What judging takes of a reply to stats. Of an error, all.
+STATS = ("pid", "pool", "prefetch_count", "total", "error")
 # RabbitMQ does not tell a client which of them it is.
 ALARM = "memory or disk"
 
 
 def main(arguments, tell):
-    """Tell broker, control and queues, which are lists of samples, and facts; or problem."""
+    """Tell broker, control and queues, which are lists of samples, and facts; or return the problem."""
     clock = Clock(arguments["deadline"] - time.monotonic())
     try:
         app = application(arguments)
@@ -64,30 +65,29 @@ def main(arguments, tell):
     except BaseException as error:
         return {"problem": failure(error)["error"]}
     broker, connection = first_broker(app, urls, first.left(), keep=True)
-    told = {"control": [], "queues": [], "facts": {}}
-    tell(broker=broker, **told)
+    tell(broker=broker, control=[], queues=[], facts={})
     if not broker["reachable"]:
+        tell.more(control=seen(broker))
         # A second look, so that a broker that is being restarted is not taken for one that is gone.
-        told["control"] += [seen(broker), again(app, urls, clock)]
-        return told
+        tell.more(control=again(app, urls, clock))
+        return {}
     fleet = Fleet(app, connection, broker, exchanges, arguments)
     gone = False
     for number in range(arguments["samples"]):
         begun = time.monotonic()
         if gone:
-            told["control"].append(again(app, urls, clock))
+            tell.more(control=again(app, urls, clock))
             continue
         rest = arguments["samples"] - number
         share = Clock((clock.left() - arguments["interval"] * (rest - 1)) / rest if rest > 1 else clock.left())
-        told["control"].append(fleet.control(share, number == 0))
-        told["queues"].append(fleet.look(share))
-        gone = not told["control"][-1]["broker"]["reachable"]
+        control = fleet.control(share, number == 0)
+        tell.more(control=control, queues=fleet.look(share))
+        gone = not control["broker"]["reachable"]
         if number == 0 and not gone:
-            told["facts"] = fleet.facts(clock)
-        tell(**told)
+            tell(facts=fleet.facts(clock))
         if rest > 1:
             time.sleep(max(begun + arguments["interval"] - time.monotonic(), 0))
-    return told
+    return {}
 
 
 def seen(broker):
@@ -140,6 +140,7 @@ class Fleet:
             told["broker"]["error"] = BLOCKED
         except Exception as error:
             told["broker"] = self.failed(error)
+        told["replies"] = [[method, node, lean(method, reply)] for method, node, reply in told["replies"]]
         return told
 
     def look(self, share):
@@ -192,6 +193,15 @@ class Fleet:
         # Of a search that the time ended, a small number says nothing.
         told["orphan_reply_keys"] = count
         return told
+
+
+def lean(method, reply):
+    """Return of a reply what judging takes: of a thousand workers, the rest is most of what would be carried."""
+    if method == "stats" and isinstance(reply, dict):
+        return {key: reply[key] for key in STATS if key in reply}
+    if method == "active_queues" and isinstance(reply, list):
+        return [{"name": queue.get("name")} for queue in reply]
+    return reply
 
 
 def with_others(names, bound):

@@ -17,15 +17,14 @@ import time
 from collections import Counter
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_app import application, failure
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import (
-    BLOCKED,
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connection import (
     Blocked,
-    Clock,
     broker_urls,
     first_broker,
     lost,
     split_urls,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock
 
 # After the last awaited reply: a second process of one name answers within this time.
 LINGER = 0.1
@@ -105,7 +104,7 @@ def conversation(app, connection, clock):
 
     def on_blocked(reason):
         blocked.append(reason)
-        raise Blocked(BLOCKED)
+        raise Blocked()
 
     if connection.transport.driver_type == "amqp":
         connection.connection.on_blocked = on_blocked

@@ -10,15 +10,12 @@ client the last one. Private to the collection.
 
 from __future__ import annotations
 
-import importlib
 import os
 import queue
-import re
 import socket
 import ssl
 import threading
 import time
-from urllib.parse import urlsplit
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import mask
 
@@ -53,14 +50,6 @@ class PeerError(Exception):
     def __init__(self, layer, text):
         super().__init__(text)
         self.layer = layer
-
-
-# What RabbitMQ tells a connection that has published while it is short of memory or of disk: it reads no more of it.
-BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
-
-
-class Blocked(OSError):
-    """RabbitMQ reads no more of this connection: each further question would wait for ever. To kombu, a lost connection."""
 
 
 def answer(reachable, layer, error=""):
@@ -107,13 +96,7 @@ def layer_of(error):
 def sentence(error):
     """Return an error of a client library as one line."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, (PeerError, Blocked)) else "{0}: {1}".format(type(error).__name__, text)
-
-
-def lost(connection, error):
-    """Return what an error in the middle says about the broker."""
-    answers = isinstance(error, Blocked) or not isinstance(error, connection.connection_errors)
-    return answer(answers, layer_of(error), sentence(error))
+    return text if isinstance(error, PeerError) else "{0}: {1}".format(type(error).__name__, text)
 
 
 class Clock:
@@ -287,225 +270,3 @@ def ask(steps):
     except Exception as error:
         return answer(False, layer_of(error), sentence(error))
     return answer(True, "ok")
-
-
-# -- What celery's connections and backends say about their peer
-
-
-def split_urls(value):
-    """Return the URLs of a broker setting, which may be a list, or one text with semicolons."""
-    urls = value if isinstance(value, (list, tuple)) else str(value or "").split(";")
-    return [url.strip() for url in urls if url and url.strip()]
-
-
-def tls_options(*sources):
-    """Return the first TLS settings that are on as a dict, or None."""
-    for source in sources:
-        if isinstance(source, dict) and source:
-            return source
-        if source:
-            return {}
-    return None
-
-
-def kind_of(scheme):
-    """Return the transport that a URL's scheme means, without driver and TLS."""
-    scheme = re.split(r"[+:]", scheme or "", maxsplit=1)[0].lower()
-    return {"rediss": "redis", "valkey": "redis", "valkeys": "redis", "amqps": "amqp", "pyamqp": "amqp"}.get(
-        scheme, scheme
-    )
-
-
-def check_broker(connection, seconds, keep=False):
-    """Return reachable, layer and error of the broker that a kombu connection leads to.
-
-    With keep it is the connection itself that is connected, and stays so.
-    """
-    clock = Clock(seconds)
-    scheme = connection.transport_cls if isinstance(connection.transport_cls, str) else ""
-    kind = kind_of(scheme)
-    host, port = connection.hostname or "localhost", connection.port
-    tls = tls_options(connection.ssl, scheme in ("rediss", "amqps"))
-
-    def login(limit):
-        bounded(lambda: client_connect(connection, keep), limit, "protocol", "broker")
-
-    if kind == "amqp":
-        # RabbitMQ's log gets a warning for each connection that ends before the login, so the steps come after it.
-        told = ask([lambda: login(clock.left() / 2)])
-        if told["reachable"] or told["layer"] in ("auth", "client"):
-            return told
-        port = port or DEFAULT_PORTS["amqps" if tls is not None else "amqp"]
-        steps = ask([lambda: check_amqp(host, port, clock, tls)])
-        return told if steps["reachable"] else steps
-    steps = []
-    if kind == "redis":
-        port = port or DEFAULT_PORTS["redis"]
-        path = host if host.startswith("/") else None
-        user, password, database = connection.userid, connection.password, _database(connection.virtual_host)
-        steps.append(lambda: check_redis(host, port, clock, user, password, database, tls, path))
-    elif connection.hostname and connection.port:
-        steps.append(lambda: connect(host, port, clock).close())
-    return ask([*steps, lambda: login(clock.left())])
-
-
-def client_connect(connection, keep=False):
-    """Let the application's own client log in, once."""
-    if keep:
-        connection.connect()
-        return
-    with connection.clone() as attempt:
-        attempt.connect()
-        attempt.channel().close()
-
-
-def _database(virtual_host):
-    text = str(virtual_host or "0").strip("/")
-    return int(text) if text.isdigit() else 0
-
-
-def broker_urls(conf):
-    """Return the broker's URLs, of which the first is tried first."""
-    return split_urls(conf.broker_write_url or conf.broker_url) or ["amqp://"]
-
-
-def first_broker(app, urls, seconds, keep=False):
-    """Return the first broker that answers, or the last that does not, and the connection to it.
-
-    The broker is url, transport, reachable, layer and error, the error that of the ones before it. With keep the
-    connection is connected.
-    """
-    problems = []
-    for url in urls:
-        connection = None
-        told = {"url": mask(url), "transport": url.partition("://")[0]}
-        try:
-            if told["transport"].startswith("redis"):
-                # kombu hides why the library does not import.
-                importlib.import_module("redis")
-            connection = app.connection_for_write(url)
-            told["transport"] = str(connection.transport_cls)
-            tried = check_broker(connection, seconds / len(urls), keep)
-        except Exception as error:
-            tried = answer(False, "client", sentence(error))
-        if tried["reachable"]:
-            break
-        problems.append("{0}: {1}".format(told["url"], tried["error"]) if len(urls) > 1 else tried["error"])
-    return dict(told, **dict(tried, error="; ".join(problems))), connection
-
-
-def backend_kind(names):
-    """Return which check fits, from the dotted names of a backend's classes."""
-    known = (
-        ("celery.backends.base.DisabledBackend", "disabled"),
-        ("celery.backends.rpc.RPCBackend", "rpc"),
-        ("celery.backends.redis.SentinelBackend", "sentinel"),
-        ("celery.backends.redis.RedisBackend", "redis"),
-        ("celery.backends.database.DatabaseBackend", "database"),
-        ("django_celery_results.backends.database.DatabaseBackend", "django"),
-        ("celery.backends.cache.CacheBackend", "cache"),
-        ("celery.backends.filesystem.FilesystemBackend", "file"),
-    )
-    return next((kind for name, kind in known if name in names), "other")
-
-
-def check_backend(app, broker, seconds):
-    """Return url, type, reachable, layer and error of the application's result backend."""
-    setting = app.conf.result_backend
-    text = setting if isinstance(setting, str) else type(setting).__name__ if setting else "disabled"
-    told = {"url": mask(text), "type": text.partition("://")[0]}
-    # From Celery 5.5 on, a database backend otherwise waits here for its database, to make its tables.
-    app.conf.database_create_tables_at_setup = False
-    try:
-        backend = app.backend
-        kind = backend_kind({"{0.__module__}.{0.__name__}".format(cls) for cls in type(backend).__mro__})
-    except Exception as error:
-        return dict(told, **answer(False, "client", sentence(error)))
-    if kind == "disabled":
-        return dict(told, type="disabled", **answer(None, "none"))
-    if kind == "rpc":
-        return dict(told, reachable=broker["reachable"], layer=broker["layer"], error=broker["error"])
-    clock = Clock(seconds)
-    checks = {
-        "redis": lambda: _backend_redis(backend, clock),
-        "sentinel": lambda: bounded(backend.client.ping, clock.left(), "protocol", "result backend"),
-        "database": lambda: _backend_database(backend, seconds),
-        "django": lambda: _backend_django(clock),
-        "cache": lambda: _backend_cache(backend, clock),
-        "file": lambda: check_sqlite(os.path.join(os.fsdecode(backend.path), "probe")),
-    }
-    if kind in checks:
-        return dict(told, **ask([checks[kind]]))
-    return dict(told, **_backend_other(text, clock))
-
-
-def _backend_redis(backend, clock):
-    parameters = backend.connparams
-    tls = None
-    if "SSL" in getattr(parameters.get("connection_class"), "__name__", ""):
-        tls = {name: value for name, value in parameters.items() if name.startswith("ssl_") and value is not None}
-    check_redis(
-        parameters.get("host") or "localhost",
-        parameters.get("port") or DEFAULT_PORTS["redis"],
-        clock,
-        parameters.get("username"),
-        parameters.get("password"),
-        parameters.get("db"),
-        tls,
-        parameters.get("path"),
-    )
-    bounded(backend.client.ping, clock.left(), "protocol", "result backend")
-
-
-def _backend_database(backend, seconds):
-    import sqlalchemy
-    from sqlalchemy.pool import NullPool
-
-    url = sqlalchemy.engine.make_url(backend.url)
-    family = url.drivername.partition("+")[0]
-    if family == "sqlite":
-        check_sqlite(url.database)
-        return
-    arguments = dict(backend.engine_options or {}).get("connect_args", {})
-    engine = sqlalchemy.create_engine(url, poolclass=NullPool, connect_args=arguments)
-    # What was imported until here, the driver at the latest, is not the database's time.
-    clock = Clock(seconds)
-    if url.host:
-        port = url.port or {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}[family]
-        connect(url.host, port, clock).close()
-    bounded(lambda: engine.connect().close(), clock.left(), "protocol", "database")
-
-
-def _backend_django(clock):
-    from django.db import connections
-
-    settings = connections["default"].settings_dict
-    if settings["ENGINE"].endswith("sqlite3"):
-        check_sqlite(str(settings["NAME"]))
-        return
-    if settings.get("HOST") and settings.get("PORT"):
-        connect(settings["HOST"], int(settings["PORT"]), clock).close()
-
-    def ensure():
-        # Django keeps its connections by thread.
-        connections["default"].ensure_connection()
-
-    bounded(ensure, clock.left(), "protocol", "database")
-
-
-def _backend_cache(backend, clock):
-    if backend.backend == "memory":
-        return
-    for server in backend.servers:
-        host, _colon, port = server.strip("/").rpartition(":")
-        check_memcached(host or server.strip("/"), int(port) if host else 11211, clock)
-
-
-def _backend_other(text, clock):
-    parts = urlsplit(text.partition("+")[2] if "+" in text.partition("://")[0] else text)
-    if parts.hostname and parts.port:
-        tried = ask([lambda: connect(parts.hostname, parts.port, clock).close()])
-        if not tried["reachable"]:
-            return tried
-        return answer(None, "unknown", "TCP answers; a result backend of this type is not checked further")
-    return answer(None, "unknown", "a result backend of this type is not checked")

@@ -13,8 +13,10 @@ import contextlib
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._control import by_node
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_backend import check_backend
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connection import lost
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect import conversation, reach
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock, check_backend, lost, sentence
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock, sentence
 from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import mask
 from ansible_collections.taskfleet.celery.plugins.module_utils._task import classify, found
 

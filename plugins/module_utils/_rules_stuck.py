@@ -185,7 +185,7 @@ def _half_open(case):
     told = [sample["waiting"] for sample in case.evidence["clients"]]
     if case.fleet.evidence["broker"]["kind"] != "redis" or len(told) < 2:
         return None
-    if any(listed is None or listed for listed in told) or not _comparable(case):
+    if any(listed is None or listed for listed in told) or not case.fleet.knows_clients():
         return None
     live, idle = _connected(case), _should_ask(case)
     if not live or not idle or (case.age() or 0) <= case.start_grace():
@@ -218,16 +218,6 @@ def _should_ask(case):
     if silent and waiting and case.in_loop() is False and not case.fleet.mute and _calm(case):
         return [silent, waiting]
     return []
-
-
-def _comparable(case):
-    """Whether another node of the fleet is found among the broker's clients in each sample."""
-    return any(
-        other is not case
-        and other.evidence["clients"]
-        and all(sample["waiting"] for sample in other.evidence["clients"])
-        for other in case.fleet.cases.values()
-    )
 
 
 def _no_consumer(case):

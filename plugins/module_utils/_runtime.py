@@ -4,8 +4,8 @@
 
 """Runs a helper inside the application's own Python, as the application's user, for a limited time.
 
-The helper is the source of one of the _remote_*.py files. It travels on standard input together with its arguments,
-and answers on a file descriptor of its own: an application may print at import what it likes. This is the only file
+The helper is one of the _remote_*.py files. Its source travels on standard input, after that of what it imports of the
+collection, together with its arguments, and it answers on a file descriptor of its own: an application may print at import what it likes. This is the only file
 that starts the application's Python. Private to the collection.
 """
 
@@ -17,9 +17,11 @@ import grp
 import json
 import os
 import pwd
+import re
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections import namedtuple
 
@@ -31,6 +33,11 @@ CLOSED_GRACE = 1.0
 
 # Refusals: nothing of the application ran, the caller has to mend an argument or the host.
 REFUSALS = ("interpreter_missing", "not_permitted", "user_unknown", "directory_missing")
+
+# What one file of the collection imports of another, in the form that all have.
+_IMPORTED = re.compile(
+    r"^from (ansible_collections\.taskfleet\.celery\.plugins\.module_utils\.\w+) import", re.MULTILINE
+)
 
 Outcome = namedtuple("Outcome", "result error message tail elapsed")
 Outcome.__doc__ = """What came of a run.
@@ -56,6 +63,12 @@ def os_write(data, write=os.write):
     while data:
         data = data[write(fd, data):]
 
+def tell(**told):
+    send("told", told)
+
+# What is large, and grows, is told piece by piece.
+tell.more = lambda **pieces: send("more", pieces)
+
 task = json.loads(sys.stdin.buffer.read().decode("utf-8"))
 fd = task["fd"]
 os.set_inheritable(fd, False)
@@ -70,7 +83,7 @@ try:
         helper = types.ModuleType(name)
         sys.modules[name] = helper
         exec(compile(source, name.rpartition(".")[2] + ".py", "exec"), helper.__dict__)
-    send("result", helper.main(task["arguments"], lambda **told: send("told", told)))
+    send("result", helper.main(task["arguments"], tell))
 except BaseException as error:
     traceback.print_exc()
     send("crashed", traceback.format_exception_only(type(error), error)[-1].strip())
@@ -82,7 +95,7 @@ os._exit(0)
 
 def run(
     python,
-    modules,
+    helper,
     arguments,
     user=None,
     group=None,
@@ -91,9 +104,10 @@ def run(
     environment=None,
     timeout=30.0,
 ):
-    """Run main(arguments, tell) of the last of the modules in the interpreter, and return the Outcome.
+    """Run main(arguments, tell) of the helper, a module, in the interpreter, and return the Outcome.
 
-    The modules before it are what it imports. The environment holds what the process gets beyond a minimal one.
+    tell(name=value) keeps a value until the next one of the name, tell.more(name=piece) adds a piece to a list. The
+    environment holds what the process gets beyond a minimal one.
     """
     started = time.monotonic()
     environment = {name: str(value) for name, value in (environment or {}).items()}
@@ -135,7 +149,7 @@ def run(
         # Outlives the limit below; only a helper whose parent has gone ever meets it.
         "alarm": int(timeout) + 10,
         "directory": directory,
-        "modules": [(module.__name__, _source(module)) for module in modules],
+        "modules": list(_sources(helper).items()),
         "arguments": arguments,
     }
     try:
@@ -148,6 +162,9 @@ def run(
         kind, value = _message(line)
         if kind == "told":
             told.update(value)
+        elif kind == "more":
+            for name, piece in value.items():
+                told.setdefault(name, []).append(piece)
         elif kind == "result":
             return outcome(result=dict(told, **value), tail=tail)
         elif kind == "crashed":
@@ -166,6 +183,17 @@ def run(
         return outcome(told or None, "killed", message, tail)
     message = "the process ended with exit code {0} and without a result".format(code)
     return outcome(told or None, "no_result", message, tail)
+
+
+def _sources(module, found=None):
+    """Return by name the sources of a module and of what it imports of the collection, each after what it imports itself."""
+    found = {} if found is None else found
+    source = _source(module)
+    for name in _IMPORTED.findall(source):
+        if name not in found:
+            _sources(sys.modules[name], found)
+    found[module.__name__] = source
+    return found
 
 
 def _source(module):
@@ -308,7 +336,7 @@ def _complete(answer):
     """Tell whether the last complete line ends the conversation."""
     if not answer.endswith(b"\n"):
         return False
-    return not answer[answer.rfind(b"\n", 0, -1) + 1 :].startswith(b'{"told"')
+    return not answer[answer.rfind(b"\n", 0, -1) + 1 :].startswith((b'{"told"', b'{"more"'))
 
 
 def _message(line):

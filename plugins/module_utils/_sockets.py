@@ -11,7 +11,8 @@ import os
 import re
 import struct
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import kind_of, resolve
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connection import kind_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import resolve
 
 # More than these are counted and not listed.
 MOST = 100

@@ -264,7 +264,7 @@ kind:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_app, _remote_peers, _secrets
+from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_app
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
     look,
@@ -316,7 +316,7 @@ def main():
         "source_dir": module.params["source_dir"],
         "peer_timeout": min(5.0, module.params["timeout"] / 4),
     }
-    outcome = look(module, [_secrets, _remote_peers, _remote_app], arguments, environment)
+    outcome = look(module, _remote_app, arguments, environment)
     module.exit_json(changed=False, **complete(outcome.result or {}, outcome, module.params["app"]))
 
 

@@ -364,12 +364,7 @@ import pwd
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils import (
-    _remote_app,
-    _remote_beat,
-    _remote_peers,
-    _secrets,
-)
+from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_beat
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
     look,
@@ -456,7 +451,7 @@ def main():
     environment = read_environment(module)
     narrow_no_log(module, environment)
     arguments = {name: params[name] for name in ("app", "schedule_file", "scheduler")}
-    outcome = look(module, [_secrets, _remote_peers, _remote_app, _remote_beat], arguments, environment)
+    outcome = look(module, _remote_beat, arguments, environment)
     found = beats(scan(), params["app"])
     module.exit_json(
         changed=False,

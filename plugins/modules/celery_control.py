@@ -344,15 +344,7 @@ kind:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils import (
-    _control,
-    _inspect,
-    _remote_app,
-    _remote_control,
-    _remote_inspect,
-    _remote_peers,
-    _secrets,
-)
+from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_control
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
     deadline,
@@ -360,8 +352,9 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     narrow_no_log,
     read_environment,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._control import COMMANDS, verdict
+from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import broker_of
 
-SENT = [_secrets, _remote_peers, _remote_app, _inspect, _remote_inspect, _control, _remote_control]
 PARAMETERS = {
     "concurrency": {"type": "int"},
     "minimum": {"type": "int"},
@@ -409,10 +402,10 @@ def mistake(params):
 def complete(outcome, destination):
     """Return the result with all its keys, and what is wrong in one sentence."""
     told = outcome.result or {}
-    broker = _inspect.broker_of(told)
+    broker = broker_of(told)
     problem = told.get("problem") or outcome.message or broker["error"]
     layer = broker["layer"] if broker["layer"] != "ok" else "unknown"
-    unknown = dict(_control.verdict("unknown", problem, layer=layer), before=None, after=None)
+    unknown = dict(verdict("unknown", problem, layer=layer), before=None, after=None)
     nodes = {node: dict(told.get("nodes", {}).get(node, unknown)) for node in destination}
     states = {key: {node: nodes[node].pop(key) for node in nodes} for key in ("before", "after")}
     wrong = [describe(node, told) for node, told in nodes.items() if told["status"] not in GOOD]
@@ -439,7 +432,7 @@ def main():
     specification.update(PARAMETERS)
     specification.update(
         broker_url={"type": "str", "no_log": True},
-        command={"type": "str", "required": True, "choices": list(_control.COMMANDS)},
+        command={"type": "str", "required": True, "choices": list(COMMANDS)},
         destination={"type": "list", "elements": "str", "required": True},
         timeout={"type": "float", "default": 15},
     )
@@ -462,7 +455,7 @@ def main():
         "check_mode": module.check_mode,
         "deadline": deadline(params),
     }
-    result, wrong = complete(look(module, SENT, arguments, environment), destination)
+    result, wrong = complete(look(module, _remote_control, arguments, environment), destination)
     if module._diff:
         result["diff"] = {"before": result["before"], "after": result["after"]}
     if wrong:

@@ -455,7 +455,7 @@ elapsed:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_fleet, _remote_inspect
+from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_fleet
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
     deadline,
@@ -466,7 +466,6 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
 from ansible_collections.taskfleet.celery.plugins.module_utils._fleet import METHODS, ONCE, examine, host_samples
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import commands
 from ansible_collections.taskfleet.celery.plugins.module_utils._policy import policy
-from ansible_collections.taskfleet.celery.plugins.module_utils._queues import REMOTE
 
 NODE = {
     "node": {"type": "str", "required": True},
@@ -512,7 +511,7 @@ def ask(module, environment, problem, expected, patience):
         "hush": max(patience["interval"], 2.0),
         "deadline": deadline(module.params),
     }
-    outcome = try_to_look(module, [*REMOTE, _remote_inspect, _remote_fleet], arguments, environment)
+    outcome = try_to_look(module, _remote_fleet, arguments, environment)
     told = outcome.result or {}
     return told, told.get("problem") or outcome.message, outcome.tail, outcome.elapsed
 

@@ -390,12 +390,7 @@ kind:
 import gc
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils import (
-    _remote_app,
-    _remote_inspect,
-    _remote_peers,
-    _secrets,
-)
+from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_inspect
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
     deadline,
@@ -450,7 +445,7 @@ def main():
         "settle": params["settle"],
         "deadline": deadline(params),
     }
-    outcome = look(module, [_secrets, _remote_peers, _remote_app, _remote_inspect], arguments, environment)
+    outcome = look(module, _remote_inspect, arguments, environment)
     module.exit_json(changed=False, **complete(outcome, awaited, methods))
 
 

@@ -259,16 +259,7 @@ kind:
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils import (
-    _control,
-    _inspect,
-    _remote_app,
-    _remote_inspect,
-    _remote_peers,
-    _remote_task,
-    _secrets,
-    _task,
-)
+from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_task
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
     deadline,
@@ -276,9 +267,9 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     narrow_no_log,
     read_environment,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._task import classify
 
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-SENT = [_secrets, _remote_peers, _remote_app, _inspect, _remote_inspect, _control, _task, _remote_task]
 
 
 def complete(outcome, task_id, check_mode):
@@ -295,7 +286,7 @@ def complete(outcome, task_id, check_mode):
         "broker": dict(peer, transport=None),
         "result_backend": dict(peer, type=None),
     }
-    result.update(_task.classify("UNKNOWN", bool(told.get("sent")), readable=False))
+    result.update(classify("UNKNOWN", bool(told.get("sent")), readable=False))
     result.update((name, value) for name, value in told.items() if name in result)
     problem = told.get("problem") or outcome.message or result["broker"]["error"]
     if check_mode and not problem:
@@ -337,7 +328,7 @@ def main():
     # A task may return its arguments, so only passwords are taken out of the result.
     narrow_no_log(module, dict(environment, result_backend=params["result_backend"] or ""), params["broker_url"])
     params.update(args=HIDDEN, kwargs=HIDDEN)
-    outcome = look(module, SENT, arguments, environment)
+    outcome = look(module, _remote_task, arguments, environment)
     result = complete(outcome, arguments["task_id"], module.check_mode)
     module.exit_json(changed=result["sent"] or (module.check_mode and not result["reason"]), **result)
 

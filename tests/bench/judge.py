@@ -29,12 +29,31 @@ def timed(call):
     return best, result
 
 
-def main():
-    print(f"{'nodes':>6} {'fold':>9} {'judge':>9} {'plan':>9} {'report':>9} {'all':>9} ms   stuck")
+def with_stuck(count):
+    """Return a fleet of which one in ten is stuck."""
+    fleet = Fleet(count)
+    for node in fleet.nodes[::10]:
+        fleet.silent(node).beat_says(node=node, loop_age=(40.0, 45.0))
+    return fleet
+
+
+def compared(count):
+    """Return a fleet in which each node is compared with all others: no client is known, and a rate limit holds tasks."""
+    fleet = Fleet(count, sentinel=False)
+    for sample in fleet.broker:
+        sample["result"]["clients"] = []
+        sample["result"]["queues"]["default"].update(ready=count, unacked=count)
+    for sample in fleet.control:
+        for told in sample["result"]["nodes"].values():
+            told["rate_limits"] = {"shop.add": "1/h"}
+    return fleet
+
+
+def measure(title, make):
+    """Print the milliseconds of each step for three sizes of a fleet."""
+    print(f"{title}\n{'nodes':>6} {'fold':>9} {'judge':>9} {'plan':>9} {'report':>9} {'all':>9} ms   stuck")
     for count in (10, 100, 1000):
-        fleet = Fleet(count)
-        for node in fleet.nodes[::10]:
-            fleet.silent(node).beat_says(node=node, loop_age=(40.0, 45.0))
+        fleet = make(count)
         fold, evidence = timed(fleet.evidence)
         judging, verdicts = timed(lambda: judge(fleet.expected, evidence))  # noqa: B023
         planning, _plan = timed(lambda: plan(verdicts))  # noqa: B023
@@ -44,6 +63,11 @@ def main():
             f"{count:>6} " + " ".join(f"{each:9.1f}" for each in (*spent, sum(spent))),
             f"     {told['summary']['stuck']}",
         )
+
+
+def main():
+    measure("one in ten is stuck", with_stuck)
+    measure("each is compared with all others", compared)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class Unread:
 def test_an_alarm_is_named_and_ends_the_questions(monkeypatch):
     def blocked(*_arguments):
         asked.append(1)
-        raise _remote_fleet.Blocked(_remote_fleet.BLOCKED)
+        raise _remote_fleet.Blocked()
 
     asked = []
     monkeypatch.setattr(_remote_fleet, "conversation", blocked)
@@ -96,3 +96,41 @@ def test_an_alarm_is_named_and_ends_the_questions(monkeypatch):
         assert fleet.look(_remote_fleet.Clock(5))["queues"] == {}
     assert len(asked) == 1
     assert fleet.facts(_remote_fleet.Clock(5)) == {"alarms": ["memory or disk"]}
+
+
+def test_of_a_reply_only_what_judging_takes_is_carried():
+    stats = {"pid": 7, "pool": {"max-concurrency": 2}, "total": {"add": 3}, "prefetch_count": 8}
+    assert _remote_fleet.lean("stats", {**stats, "rusage": {"utime": 1}, "broker": {"hostname": "x"}}) == stats
+    assert _remote_fleet.lean("active_queues", [{"name": "a", "exchange": {"name": "a"}}]) == [{"name": "a"}]
+    assert _remote_fleet.lean("active", [{"id": "1"}]) == [{"id": "1"}]
+
+
+@pytest.mark.parametrize("method", ["stats", "active_queues", "conf"])
+def test_an_error_is_carried_whole(method):
+    assert _remote_fleet.lean(method, {"error": "KeyError()"}) == {"error": "KeyError()"}
+
+
+class Told(dict):
+    """What a helper tells, as the runtime keeps it."""
+
+    def __call__(self, **told):
+        self.update(told)
+
+    def more(self, **pieces):
+        for name, piece in pieces.items():
+            self.setdefault(name, []).append(piece)
+
+
+def test_a_broker_that_does_not_answer_is_asked_twice(monkeypatch):
+    gone = {"reachable": False, "error": "refused", "layer": "tcp", "transport": "redis"}
+    monkeypatch.setattr(_remote_fleet, "transport_options", lambda *_arguments: {})
+    monkeypatch.setattr(_remote_fleet, "first_broker", lambda *_arguments, **_options: (dict(gone), None))
+    monkeypatch.setattr(
+        _remote_fleet, "application", lambda _arguments: types.SimpleNamespace(conf=types.SimpleNamespace())
+    )
+    tell = Told()
+    arguments = {"app": "", "broker_url": "redis://127.0.0.1/0", "deadline": _remote_fleet.time.monotonic() + 5}
+    assert _remote_fleet.main(arguments, tell) == {}
+    assert tell["broker"] == gone
+    assert [(sample["broker"], sample["asked"]) for sample in tell["control"]] == [(gone, False)] * 2
+    assert (tell["queues"], tell["facts"]) == ([], {})

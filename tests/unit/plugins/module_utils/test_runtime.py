@@ -52,10 +52,37 @@ def test_result_arguments_and_what_was_told(helper):
             return {"got": arguments}
         """
     )
-    outcome = run(sys.executable, [module], {"a": [1, "ä"]})
+    outcome = run(sys.executable, module, {"a": [1, "ä"]})
     assert outcome.error is None
     assert outcome.result == {"stage": "two", "more": 1, "got": {"a": [1, "ä"]}}
     assert outcome.elapsed > 0
+
+
+def test_what_is_told_piece_by_piece_is_a_list(helper):
+    module = helper(
+        """
+        def main(arguments, tell):
+            tell(samples=[], stage="one")
+            tell.more(samples={"n": 1}, others="a")
+            tell.more(samples={"n": 2})
+            return {}
+        """
+    )
+    outcome = run(sys.executable, module, {})
+    assert outcome.result == {"samples": [{"n": 1}, {"n": 2}], "others": ["a"], "stage": "one"}
+
+
+def test_the_pieces_of_a_helper_that_never_ends_remain(helper):
+    module = helper(
+        """
+        import time
+        def main(arguments, tell):
+            tell.more(samples=1)
+            time.sleep(60)
+        """
+    )
+    outcome = run(sys.executable, module, {}, timeout=2.0)
+    assert (outcome.error, outcome.result) == ("timed_out", {"samples": [1]})
 
 
 def test_noise_does_not_spoil_the_result(helper):
@@ -69,16 +96,23 @@ def test_noise_does_not_spoil_the_result(helper):
             return {"ok": True}
         """
     )
-    outcome = run(sys.executable, [module], {})
+    outcome = run(sys.executable, module, {})
     assert outcome.result == {"ok": True}
     assert outcome.tail.endswith("last words\n")
     assert len(outcome.tail) <= 4096
 
 
-def test_a_helper_imports_the_ones_before_it(helper):
-    first = helper("def answer():\n    return 42\n", "first")
-    second = helper("from first import answer\ndef main(arguments, tell):\n    return {'n': answer()}\n", "second")
-    assert run(sys.executable, [first, second], {}).result == {"n": 42}
+def test_what_a_helper_imports_of_the_collection_goes_along(helper, monkeypatch):
+    package = "ansible_collections.taskfleet.celery.plugins.module_utils."
+    sources = {
+        package + "_first": "def answer():\n    return 40\n",
+        package + "_second": "from {0}_first import (\n    answer,\n)\ndef more():\n    return answer() + 1\n",
+    }
+    for name, source in sources.items():
+        monkeypatch.setitem(sys.modules, name, helper(source.format(package), name))
+    last = "from {0}_second import more\nfrom {0}_first import answer\n".format(package)
+    module = helper(last + "def main(arguments, tell):\n    return {'n': answer() + more()}\n")
+    assert run(sys.executable, module, {}).result == {"n": 81}
 
 
 def test_the_environment_is_that_of_a_service(helper, monkeypatch, tmp_path):
@@ -92,7 +126,7 @@ def test_the_environment_is_that_of_a_service(helper, monkeypatch, tmp_path):
     )
     result = run(
         sys.executable,
-        [module],
+        module,
         {},
         directory=str(tmp_path),
         pythonpath=["/first"],
@@ -117,7 +151,7 @@ def test_too_slow_tells_what_it_knows_and_leaves_nothing(helper):
         """
     )
     started = time.monotonic()
-    outcome = run(sys.executable, [module], {}, timeout=1.5)
+    outcome = run(sys.executable, module, {}, timeout=1.5)
     assert time.monotonic() - started < 5
     assert outcome.error == "timed_out"
     assert outcome.message == "no answer within 1.5 s"
@@ -134,7 +168,7 @@ def test_an_answer_ends_what_the_application_started(helper):
             return {"child": child.pid}
         """
     )
-    outcome = run(sys.executable, [module], {}, timeout=20)
+    outcome = run(sys.executable, module, {}, timeout=20)
     assert outcome.error is None
     assert outcome.elapsed < 10
     wait_for(lambda: not alive(outcome.result["child"]), 5, "the child of the application outlived the look")
@@ -152,7 +186,7 @@ def test_an_answer_ends_what_the_application_started(helper):
 )
 def test_how_a_helper_can_end(helper, body, error, message):
     module = helper(body + "\ndef main(arguments, tell):\n    return {}\n")
-    outcome = run(sys.executable, [module], {}, timeout=10)
+    outcome = run(sys.executable, module, {}, timeout=10)
     assert outcome.error == error
     assert outcome.result is None
     assert re.search(message, outcome.message)
@@ -167,7 +201,7 @@ def test_the_tail_has_no_password_of_the_environment(helper):
             return {}
         """
     )
-    outcome = run(sys.executable, [module], {}, environment={"DB_PASSWORD": "hunter22"})
+    outcome = run(sys.executable, module, {}, environment={"DB_PASSWORD": "hunter22"})
     assert outcome.tail == "connecting with ***\n"
 
 
@@ -186,14 +220,14 @@ def test_an_interpreter_that_may_not_be_run(helper, tmp_path):
 
 
 def test_a_missing_directory(helper, tmp_path):
-    outcome = run(sys.executable, [helper("")], {}, directory=str(tmp_path / "gone"))
+    outcome = run(sys.executable, helper(""), {}, directory=str(tmp_path / "gone"))
     assert outcome.error == "directory_missing"
     assert str(tmp_path / "gone") in outcome.message
 
 
 def test_unknown_user_and_group(helper):
-    assert run(sys.executable, [helper("")], {}, user="no-such-user").error == "user_unknown"
-    outcome = run(sys.executable, [helper("")], {}, group="no-such-group")
+    assert run(sys.executable, helper(""), {}, user="no-such-user").error == "user_unknown"
+    outcome = run(sys.executable, helper(""), {}, group="no-such-group")
     assert outcome.error == "user_unknown"
     assert "no-such-group" in outcome.message
 
@@ -201,12 +235,12 @@ def test_unknown_user_and_group(helper):
 def test_the_own_user_needs_no_privilege(helper):
     user = pwd.getpwuid(os.geteuid()).pw_name
     module = helper("import os\ndef main(arguments, tell):\n    return {'uid': os.getuid()}\n")
-    assert run(sys.executable, [module], {}, user=user).result == {"uid": os.geteuid()}
+    assert run(sys.executable, module, {}, user=user).result == {"uid": os.geteuid()}
 
 
 def test_another_user_is_refused_without_root(helper, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwnam("daemon").pw_uid)
-    outcome = run(sys.executable, [helper("")], {}, user="nobody")
+    outcome = run(sys.executable, helper(""), {}, user="nobody")
     assert outcome.error == "not_permitted"
     assert "running as daemon, which may not become nobody" in outcome.message
 
@@ -226,4 +260,4 @@ def test_root_works_as_the_owner_of_the_environment(monkeypatch):
 def test_a_loader_that_keeps_bytes(helper):
     module = helper("")
     module.__spec__.loader.get_source = lambda _name: b"def main(arguments, tell):\n    return {'ok': '\xc3\xa4'}\n"
-    assert run(sys.executable, [module], {}).result == {"ok": "ä"}
+    assert run(sys.executable, module, {}).result == {"ok": "ä"}
