@@ -24,6 +24,8 @@ METHODS = (
 )
 
 TASK_KEYS = ("id", "name", "hostname", "time_start", "acknowledged", "worker_pid")
+BROKER_KEYS = ("transport", "hostname", "port", "virtual_host", "userid", "ssl", "heartbeat", "alternates")
+CONTAINERS = (dict, list, tuple)
 DELIVERY_KEYS = ("exchange", "routing_key", "priority", "redelivered")
 
 # What is known of a broker that was not asked.
@@ -88,12 +90,13 @@ def normal(method, reply):
 
 
 def snake(value):
-    """Return a structure whose keys are snake_case."""
+    """Return a dict or a list whose keys are snake_case. Of a thousand workers, the calls are what costs."""
     if isinstance(value, dict):
-        return {str(key).replace("-", "_"): snake(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [snake(item) for item in value]
-    return value
+        return {
+            str(key).replace("-", "_"): snake(item) if isinstance(item, CONTAINERS) else item
+            for key, item in value.items()
+        }
+    return [snake(item) if isinstance(item, CONTAINERS) else item for item in value]
 
 
 def task(info):
@@ -123,9 +126,12 @@ def scheduled(reply):
 def stats(reply):
     """Return a worker's statistics; total keeps the names of the tasks as they are.
 
-    Sixteen numbers of the kernel are left out, which celery_host_info has for each process.
+    Sixteen numbers of the kernel are left out, which celery_host_info has for each process, and of the connection to the
+    broker what conf has.
     """
-    told = mask(snake({key: value for key, value in reply.items() if key not in ("total", "rusage")}))
+    told = mask(snake({key: value for key, value in reply.items() if key not in ("broker", "total", "rusage")}))
+    if isinstance(reply.get("broker"), dict):
+        told["broker"] = mask({key: reply["broker"].get(key) for key in BROKER_KEYS})
     told["total"] = dict(reply.get("total") or {})
     pool = told.get("pool")
     if isinstance(pool, dict):

@@ -208,7 +208,7 @@ def waiting(connection, channel, name, accept):
     while texts:
         texts = taken(channel, name)
         for text in texts:
-            yield opened(channel, json.loads(text), accept)
+            yield opened(channel, json.loads(text.decode("utf-8")), accept)
 
 
 def taken(channel, name):
@@ -235,7 +235,7 @@ def opened(channel, message, accept):
         text = base64.b64decode(message["body"])
         # kombu writes dates and the like as a dict of this name.
         if b'"__type__"' not in text:
-            return headers.get("ticket"), json.loads(text)
+            return headers.get("ticket"), json.loads(text.decode("utf-8"))
     decoded = channel.message_to_python(message)
     decoded.accept = accept
     return headers.get("ticket"), decoded.payload

@@ -17,6 +17,8 @@ MASK = "***"
 
 # Shorter literals would mask ordinary words.
 SHORTEST_LITERAL = 4
+# They hold no password, and are most of what a fleet tells.
+NUMBERS = (bool, int, float)
 
 _NAME = r"(?:passw(?:or)?d|passphrase|pwd|secret|token|credentials?|(?:api|access|private|signing|encryption)_?key)"
 _SECRET_NAME = re.compile(_NAME + r"|(?:^|_)auth(?:_|$)|(?:^|_)pass$", re.IGNORECASE)
@@ -42,18 +44,28 @@ def mask(value, secrets=()):
 
     Takes a URL, a text, a list or a dict. The secrets are literals that are masked in texts, too.
     """
+    if isinstance(value, str):
+        return _text(value, secrets)
     if isinstance(value, dict):
         return {
-            key: MASK if is_secret_name(key) and isinstance(item, (str, bytes)) and item else mask(item, secrets)
+            key: item if item is None or isinstance(item, NUMBERS) else _of_name(key, item, secrets)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
         return [mask(item, secrets) for item in value]
-    if not isinstance(value, str):
-        return value
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= SHORTEST_LITERAL:
-            value = value.replace(secret, MASK)
+    return value
+
+
+def _of_name(key, item, secrets):
+    """Return what stands under a key without its passwords. Nothing is no password."""
+    return MASK if isinstance(item, (str, bytes)) and item and is_secret_name(key) else mask(item, secrets)
+
+
+def _text(value, secrets):
+    if secrets:
+        for secret in sorted(set(secrets), key=len, reverse=True):
+            if len(secret) >= SHORTEST_LITERAL:
+                value = value.replace(secret, MASK)
     # Each of the patterns needs one of these; most texts have none.
     if ":" not in value and "=" not in value and "authorization" not in value.lower():
         return value

@@ -192,7 +192,8 @@ nodes:
     stats:
       description:
         - The worker's statistics, with snake_case keys and without passwords.
-        - C(rusage) is left out; M(taskfleet.celery.celery_host_info) tells of processor and memory, for each process.
+        - C(rusage) is left out; M(taskfleet.celery.celery_host_info) tells of processor and memory, for each process. Of
+          C(broker), what C(conf) has is left out.
       type: dict
       returned: when asked for
       sample:
@@ -201,7 +202,15 @@ nodes:
         clock: "140"
         prefetch_count: 8
         pool: {"implementation": "celery.concurrency.prefork:TaskPool", "max_concurrency": 2, "processes": [4711, 4712]}
-        broker: {"hostname": "127.0.0.1", "port": 6379, "transport": "redis"}
+        broker:
+          transport: redis
+          hostname: 127.0.0.1
+          port: 6379
+          virtual_host: "0"
+          userid: null
+          ssl: false
+          heartbeat: 120.0
+          alternates: []
         total: {"shop.tasks.add": 12}
     active_queues:
       description: The queues that the worker consumes, by name.

@@ -136,8 +136,15 @@ def test_a_worker_that_answers_with_an_error():
 
 
 def test_stats_have_no_passwords():
-    told = _inspect.normal("stats", {"broker": {"transport_options": {"sentinel_kwargs": {"password": "hunter22"}}}})
-    assert told["broker"]["transport_options"]["sentinel_kwargs"]["password"] == "***"
+    broker = {"alternates": ["redis://:hunter22@h/0"], "transport_options": {"password": "hunter22"}}
+    told = _inspect.normal("stats", {"broker": broker, "pool": {"api_key": "hunter22"}})
+    assert told["broker"]["alternates"] == ["redis://:***@h/0"]
+    assert "hunter22" not in str(told)
+
+
+def test_of_the_connection_the_settings_are_left_out():
+    told = _inspect.normal("stats", {"broker": {"hostname": "h", "port": 1, "insist": False, "login_method": None}})
+    assert told["broker"] == dict(dict.fromkeys(_inspect.BROKER_KEYS), hostname="h", port=1)
 
 
 def test_pools_without_processes():
