@@ -16,10 +16,17 @@ if [ $# -eq 0 ]; then
     done
 fi
 
-need_programs git rsync
+need_programs git rsync ssh-keygen:openssh-client
 need_server redis-server redis-server
 need_server /usr/lib/rabbitmq/bin/rabbitmq-server rabbitmq-server
 scripts/venv.sh dev
+# ansible-test makes itself this key at its first run; of two at once the second would fail over that of the first.
+key=$HOME/.ansible/test/id_rsa
+if [ ! -e "$key.pub" ]; then
+    mkdir -p "${key%/*}"
+    rm -f "$key"
+    ssh-keygen -m PEM -q -t rsa -N '' -f "$key"
+fi
 
 # targets_of STREAM ALL...: every second one.
 targets_of() {

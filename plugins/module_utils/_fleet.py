@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._evidence import gather, rate_limits
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import broker_of, summary
+from ansible_collections.taskfleet.celery.plugins.module_utils._replies import each_once, unpack
 from ansible_collections.taskfleet.celery.plugins.module_utils._report import lines, report
 from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
 
@@ -49,13 +50,14 @@ def control_samples(told, problem, awaited, elsewhere, offset, now):
     """Return the samples of the control plane in the form of celery_inspect_info."""
     samples = []
     for sample in told.get("control", ()):
-        replies = [reply for reply in sample["replies"] if reply[1] not in elsewhere]
+        replies = [reply for reply in unpack(sample) if reply[1] not in elsewhere]
+        limits = each_once(lambda _method, reply: rate_limits(reply))
         # A worker that was not asked, or not to the end, is not silent.
         heard = awaited if sample["asked"] and not sample["broker"]["error"] else ()
         result = summary(replies, heard, sample["methods"], sample["pids"])
         for method, node, reply in replies:
             if method == "registered" and isinstance(reply, list):
-                result["nodes"][node]["rate_limits"] = rate_limits(reply)
+                result["nodes"][node]["rate_limits"] = limits(method, reply)
         result.update(broker=sample["broker"], probe={"ok": True, "error": ""})
         samples.append({"at": sample["at"] - offset, "result": result})
     if problem or not samples:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._replies import each_once
 from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import mask
 
 METHODS = (
@@ -63,11 +64,12 @@ def summary(replies, awaited, methods, pids=()):
     for node, pid in pids:
         processes.setdefault(node, set()).add(pid)
     nodes, duplicates = {}, set()
+    form = each_once(normal)
     for method, node, reply in replies:
         if method in nodes.setdefault(node, {}):
             duplicates.add(node)
         else:
-            nodes[node][method] = normal(method, reply)
+            nodes[node][method] = form(method, reply)
     unanswered = {
         node: [method for method in methods if method not in nodes[node]]
         for node in sorted(nodes)

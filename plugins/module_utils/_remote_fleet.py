@@ -34,6 +34,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_inspect i
     shares_mailboxes,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock, sentence
+from ansible_collections.taskfleet.celery.plugins.module_utils._replies import each_once, pack
 
 # The time that the broker's first answer, and any single one after it, may take.
 REACH = 5.0
@@ -92,7 +93,7 @@ def main(arguments, tell):
 
 def seen(broker):
     """Return a sample in which no worker could be asked."""
-    return {"at": time.time(), "broker": broker, "replies": [], "pids": [], "asked": False, "methods": []}
+    return {"at": time.time(), "broker": broker, "replies": [], "bodies": [], "pids": [], "asked": False, "methods": []}
 
 
 def again(app, urls, clock):
@@ -127,20 +128,22 @@ class Fleet:
         commands = self.arguments["commands"]
         chosen = commands if is_first else [one for one in commands if one[0] not in self.arguments["once"]]
         told = seen(dict(self.broker))
+        replies = []
         told.update(asked=True, methods=[method for method, _parameters in chosen])
         patience = share.left() * (1 - QUEUES)
         hush = min(self.arguments["hush"], patience)
         try:
             with conversation(self.app, self.connection, share) as ask:
                 awaited = self.arguments["awaited"]
-                ask(chosen, [], awaited, 1.0, told["replies"], end=patience, hush=hush)
-                told["pids"] = pids(ask, told["replies"], shares_mailboxes(self.app, self.connection))
+                ask(chosen, [], awaited, 1.0, replies, end=patience, hush=hush)
+                told["pids"] = pids(ask, replies, shares_mailboxes(self.app, self.connection))
         except Blocked:
             self.alarms.append(ALARM)
             told["broker"]["error"] = BLOCKED
         except Exception as error:
             told["broker"] = self.failed(error)
-        told["replies"] = [[method, node, lean(method, reply)] for method, node, reply in told["replies"]]
+        trimmed = each_once(lean)
+        told.update(pack([method, node, trimmed(method, reply)] for method, node, reply in replies))
         return told
 
     def look(self, share):

@@ -25,6 +25,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connectio
     split_urls,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock
+from ansible_collections.taskfleet.celery.plugins.module_utils._replies import pack, read
 
 # After the last awaited reply: a second process of one name answers within this time.
 LINGER = 0.1
@@ -45,14 +46,14 @@ def main(arguments, tell):
     if connection is None:
         return told
     replies = []
-    tell(replies=replies, **told)
+    tell(**told)
     try:
         with conversation(app, connection, clock) as ask:
             ask(arguments["commands"], arguments["destination"], arguments["awaited"], arguments["settle"], replies)
             told["pids"] = pids(ask, replies, shares_mailboxes(app, connection))
     except Exception as error:
         told["broker"].update(lost(connection, error))
-    return dict(told, replies=replies)
+    return dict(told, **pack(replies))
 
 
 def reach(arguments, clock):
@@ -235,7 +236,7 @@ def opened(channel, message, accept):
         text = base64.b64decode(message["body"])
         # kombu writes dates and the like as a dict of this name.
         if b'"__type__"' not in text:
-            return headers.get("ticket"), json.loads(text.decode("utf-8"))
+            return headers.get("ticket"), read(text.decode("utf-8"))
     decoded = channel.message_to_python(message)
     decoded.accept = accept
     return headers.get("ticket"), decoded.payload

@@ -408,6 +408,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     read_environment,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import METHODS, broker_of, commands, summary
+from ansible_collections.taskfleet.celery.plugins.module_utils._replies import unpack
 
 
 def complete(outcome, awaited, methods):
@@ -415,7 +416,7 @@ def complete(outcome, awaited, methods):
     told = outcome.result or {}
     problem = told.get("problem") or outcome.message
     return dict(
-        summary(told.get("replies", []), awaited, methods, told.get("pids", [])),
+        summary(unpack(told), awaited, methods, told.get("pids", [])),
         broker=broker_of(told),
         probe={"ok": not problem, "error": problem},
         app_output_tail=outcome.tail,

@@ -1,6 +1,7 @@
 """One celery_inspect_info with four methods against four `celery inspect` commands that ask the same, and the verdicts.
 
-celery_fleet_health asks more, and twice: seven methods, and five of them again. The pause between is left out.
+celery_fleet_health asks more, and twice: seven methods, and five of them again. The pause between is left out, and so is
+the evidence from what it returns.
 
 For a live fleet, and for a simulated one of 1,000 nodes: one process on one connection answers for all of them, with
 the replies of a live worker under their names. Both sides know the nodes, so both return with the last answer.
@@ -119,7 +120,7 @@ def judge(url, nodes):
         for node in nodes
     ]
     arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "expected": declared, "timeout": SECONDS}
-    wall, cpu, (told,) = run_module("celery_fleet_health", {**arguments, "policy": {"interval": 0}})
+    wall, cpu, (told,) = run_module("celery_fleet_health", {**arguments, "policy": {"interval": 0}, "return_evidence": False})
     # The other fleet of the benchmark answers as well, and is not declared.
     verdicts = [one["verdict"] for one in told["report"]["nodes"] if one["node"] in nodes]
     if verdicts != ["healthy"] * len(nodes):
@@ -158,8 +159,9 @@ def compare(title, url, nodes):
     print(f"  4 x celery inspect      {commands[0]:6.2f} s   CPU {commands[1]:6.2f} s")
     print(f"  ratio                   {wall:6.2f} (goal {GOAL_WALL})   CPU {cpu:6.2f} (goal {GOAL_CPU})")
     print(f"  celery_fleet_health     {verdicts[0]:6.2f} s   CPU {verdicts[1]:6.2f} s")
-    print(f"  ratio                   {verdicts[0] / commands[0]:6.2f} (goal {GOAL_WALL} for 1,000)")
-    return wall <= GOAL_WALL and cpu <= GOAL_CPU
+    judging = verdicts[0] / commands[0]
+    print(f"  ratio                   {judging:6.2f} (goal {GOAL_WALL})")
+    return wall <= GOAL_WALL and cpu <= GOAL_CPU and judging <= GOAL_WALL
 
 
 def main():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._fleet import METHODS, examine, host_samples
+from ansible_collections.taskfleet.celery.plugins.module_utils._replies import pack
 
 NOW = 1_800_000_000.0
 BROKER = {"url": "redis://b:6379/0", "transport": "redis", "reachable": True, "layer": "ok", "error": ""}
@@ -27,10 +28,10 @@ def sample(at, *names, broker=None, asked=True, methods=METHODS):
     return {
         "at": at,
         "broker": broker or BROKER,
-        "replies": replies,
         "pids": [],
         "asked": asked,
         "methods": list(methods),
+        **pack(replies),
     }
 
 

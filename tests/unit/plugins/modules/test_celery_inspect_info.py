@@ -9,6 +9,7 @@ import json
 import sys
 
 import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._replies import pack
 from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_inspect_info
 
@@ -31,7 +32,7 @@ def look(look_returns):
 
 def test_replies(call, look):
     replies = [["ping", "a@h", {"ok": "pong"}], ["clock", "a@h", {"clock": 7}], ["ping", "x@h", {"ok": "pong"}]]
-    calls = look(Outcome({"broker": OK, "replies": replies}, None, "", "", 0.456))
+    calls = look(Outcome({"broker": OK, **pack(replies)}, None, "", "", 0.456))
     result = call(app="shop", methods=["clock", "ping"], expected=["a@h", "b@h"])
     assert result["nodes"] == {"a@h": {"ping": "pong", "clock": 7}, "x@h": {"ping": "pong"}}
     assert result["silent"] == ["b@h"]
