@@ -120,7 +120,9 @@ def judge(url, nodes):
         for node in nodes
     ]
     arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "expected": declared, "timeout": SECONDS}
-    wall, cpu, (told,) = run_module("celery_fleet_health", {**arguments, "policy": {"interval": 0}, "return_evidence": False})
+    wall, cpu, (told,) = run_module(
+        "celery_fleet_health", {**arguments, "policy": {"interval": 0}, "return_evidence": False}
+    )
     # The other fleet of the benchmark answers as well, and is not declared.
     verdicts = [one["verdict"] for one in told["report"]["nodes"] if one["node"] in nodes]
     if verdicts != ["healthy"] * len(nodes):
