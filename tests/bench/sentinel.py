@@ -2,11 +2,17 @@
 
 Makes an environment of its own below .cache/, and a Redis on a free port of loopback; a Django application
 stands for one of ordinary size. Prints ratios of things measured in the same run.
+
+The sentinel lays safe transport options under the application's. What they cost is told apart from what it costs
+itself: a worker with it races one without it that has the same options, and this one races a worker with neither.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import itertools
+import json
 import os
 import resource
 import shlex
@@ -25,8 +31,9 @@ import jinja2
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".cache/venv-bench-sentinel"
 PACKAGES = ["celery[redis]==5.7.0", "django", "gevent", "setuptools<81"]
-TASKS = 20_000
-RACES = 4
+TASKS = 5000
+WARM_UP = 0.25
+RACES = 8
 FLEET = 20
 WATCH = 120
 INTERVAL = 30
@@ -34,6 +41,7 @@ PROBES = 1000
 PINGS = 10
 
 APPLICATION = """
+import json
 import os
 import django
 from django.conf import settings
@@ -48,7 +56,7 @@ from django.contrib import admin
 admin.autodiscover()
 from celery import Celery
 app = Celery("bench", broker=os.environ["BROKER"])
-app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
+app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True, **json.loads(os.environ["SETTINGS"]))
 @app.task
 def nothing():
     pass
@@ -136,19 +144,21 @@ class Bench:
             "BROKER": f"redis://127.0.0.1:{self.broker.port}/0",
             "PYTHONPATH": f"{self.directory}:{ROOT / 'roles/celery_worker/files'}",
             "C_FORCE_ROOT": "1",
+            "SETTINGS": "{}",
         }
         self.workers = []
 
-    def worker(self, name, watched, *options, queue="celery"):
+    def worker(self, name, watched, *options, queue="celery", settings=None, wrapper=()):
         """Start a worker and return its process; it is ready when that returns."""
         heartbeat = self.directory / f"{name}.json"
         log = self.directory / f"{name}.log"
-        argv = [VENV / "bin/celery", "-A", "bench", "worker", "-n", f"{name}@bench", "-Q", queue, "--without-gossip"]
-        argv += ["--without-mingle", "-l", "INFO", *options, *(["-I", "taskfleet_sentinel"] if watched else [])]
+        argv = [*wrapper, VENV / "bin/celery", "-A", "bench", "worker", "-n", f"{name}@bench", "-Q", queue]
+        argv += ["--without-gossip", "--without-mingle", "-l", "INFO", *options]
+        argv += ["-I", "taskfleet_sentinel"] if watched else []
         with log.open("wb") as output:
             process = subprocess.Popen(
                 argv,
-                env={**self.environment, "TASKFLEET_HEARTBEAT": str(heartbeat)},
+                env={**self.environment, "TASKFLEET_HEARTBEAT": str(heartbeat), "SETTINGS": json.dumps(settings or {})},
                 cwd=self.directory,
                 stdout=output,
                 stderr=output,
@@ -163,9 +173,7 @@ class Bench:
     def end(self):
         """Stop all workers."""
         for process in self.workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            kill(process)
         self.workers = []
 
     def ping_command(self, name):
@@ -179,42 +187,63 @@ class Bench:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / times
 
+    def transport_settings(self):
+        """What the sentinel lays under an application's settings on Redis."""
+        source = "import json, kombu, taskfleet_sentinel as sentinel\n"
+        source += "options, others = sentinel.transport_defaults('redis', 'bench', kombu.VERSION[:2])\n"
+        source += "print(json.dumps({'broker_transport_options': options, **others}))"
+        return json.loads(subprocess.check_output([VENV / "bin/python", "-c", source], env=self.environment))
+
     def fill(self, queue):
         """Queue the tasks."""
         source = f"import bench\nwith bench.app.producer_or_acquire() as p:\n [bench.nothing.apply_async(producer=p, queue={queue!r}) for _ in range({TASKS})]"
         subprocess.run([VENV / "bin/python", "-c", source], env=self.environment, cwd=self.directory, check=True)
 
-    def race(self, first, *options):
-        """Have a worker with the sentinel and one without take tasks at the same time; `first` is started first.
+    def race(self, cpu, contenders, *options):
+        """Have two workers, which share one processor, take tasks from queues of their own at the same time.
 
-        Returns {with it or not: (tasks done, CPU seconds that the worker spent)}, from when both have done a twentieth
-        until one has none left. What else runs on the machine slows both down alike.
+        The contenders are {name: (with the sentinel or not, settings)}, started in that order. Returns {name: (tasks
+        done, CPU seconds that the worker spent)}, from when both are warm until one has none left. What else runs on
+        the machine slows both down alike.
         """
-        queues = {True: "with", False: "without"}
-        for queue in queues.values():
-            self.fill(queue)
+        for name in contenders:
+            self.fill(name)
         processes = {}
 
         def left():
-            return {watched: self.broker.count(f"LLEN {queue}") for watched, queue in queues.items()}
+            return {name: self.broker.count(f"LLEN {name}") for name in contenders}
 
         def spent():
-            return {watched: cpu_time_with_children(process.pid) for watched, process in processes.items()}
+            return {name: cpu_time_with_children(process.pid) for name, process in processes.items()}
 
         try:
-            for watched in (first, not first):
-                processes[watched] = self.worker(
-                    queues[watched], watched, *options, "--prefetch-multiplier=4", queue=queues[watched]
+            for name, (watched, settings) in contenders.items():
+                processes[name] = self.worker(
+                    name,
+                    watched,
+                    *options,
+                    "--prefetch-multiplier=4",
+                    queue=name,
+                    settings=settings,
+                    wrapper=("taskset", "-c", str(cpu)),
                 )
-            wait_until(lambda: max(left().values()) < TASKS * 0.95, 120, 0.01)
-            waiting, cpu = left(), spent()
-            wait_until(lambda: min(left().values()) == 0, 600, 0.01)
-            still, used = left(), spent()
+            wait_until(lambda: max(left().values()) < TASKS * (1 - WARM_UP), 120)
+            waiting, cpu_before = left(), spent()
+            wait_until(lambda: min(left().values()) == 0, 600)
+            still, cpu_after = left(), spent()
         finally:
-            self.end()
-            for queue in queues.values():
-                self.broker.ask(f"DEL {queue}")
-        return {watched: (waiting[watched] - still[watched], used[watched] - cpu[watched]) for watched in queues}
+            for process in processes.values():
+                kill(process)
+            for name in contenders:
+                self.broker.ask(f"DEL {name}")
+        return {name: (waiting[name] - still[name], cpu_after[name] - cpu_before[name]) for name in contenders}
+
+
+def kill(process):
+    """End a worker with its pool."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def cpu_time(pid):
@@ -265,22 +294,41 @@ def memory(bench):
     )
 
 
-def throughput(bench):
-    """Side by side, by the tasks that each does meanwhile, and by those that it does for a second of CPU."""
-    for pool in (["-c", "2"], ["-P", "gevent", "-c", "50"]):
-        races = [bench.race(bool(number % 2), *pool) for number in range(RACES)]
-        name = "gevent" if "gevent" in pool else "prefork"
-        measures = {
-            "tasks done meanwhile": lambda done, _cpu: done,
-            "tasks for a second of CPU": lambda done, cpu: done / cpu,
+def loss(title, rates, goal):
+    """A line of what the first of each pair of rates falls short of the second."""
+    losses = sorted(100 * (1 - ours / theirs) for ours, theirs in rates)
+    ours, theirs = (statistics.median(side) for side in zip(*rates, strict=True))
+    ratio = f"{statistics.median(losses):+.1f} % lost ({losses[0]:+.1f} to {losses[-1]:+.1f})"
+    line(title, f"{ours:.0f}", f"{theirs:.0f}", ratio, goal)
+
+
+def race_all(bench, pairs, pool, turned):
+    """Each pair at the same time as the others, on a processor of its own where there are so many."""
+    cpus = itertools.cycle(sorted(os.sched_getaffinity(0)))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
+        started = {
+            what: executor.submit(bench.race, cpu, dict(sorted(pair.items(), reverse=turned)), *pool)
+            for cpu, (what, pair) in zip(cpus, pairs.items(), strict=False)
         }
-        for what, measure in measures.items():
-            rates = [(measure(*race[True]), measure(*race[False])) for race in races]
-            losses = sorted(100 * (1 - ours / theirs) for ours, theirs in rates)
-            ours, theirs = (statistics.median(side) for side in zip(*rates, strict=True))
-            title = f"{what}, {name}, {TASKS} tasks, median of {RACES}"
-            ratio = f"{statistics.median(losses):+.1f} % lost ({losses[0]:+.1f} to {losses[-1]:+.1f})"
-            line(title, f"{ours:.0f}", f"{theirs:.0f}", ratio, "goal 1 %")
+    return {what: race.result() for what, race in started.items()}
+
+
+def throughput(bench):
+    """By the tasks done meanwhile, and by those for a second of CPU."""
+    settings = bench.transport_settings()
+    pairs = {
+        "the sentinel": {"watched": (True, {}), "unwatched": (False, settings)},
+        "its transport options": {"safe": (False, settings), "plain": (False, {})},
+    }
+    measures = {
+        "tasks done meanwhile": lambda done, _cpu: done,
+        "tasks for a second of CPU": lambda done, cpu: done / cpu,
+    }
+    for name, pool in {"prefork": ["-c", "2"], "gevent": ["-P", "gevent", "-c", "50"]}.items():
+        races = [race_all(bench, pairs, pool, bool(number % 2)) for number in range(RACES)]
+        for (what, pair), (title, measure) in itertools.product(pairs.items(), measures.items()):
+            rates = [[measure(*race[what][contender]) for contender in pair] for race in races]
+            loss(f"{title}, {name}, of {what}", rates, "goal 1 %" if what == "the sentinel" else "")
 
 
 def fleet(bench):
