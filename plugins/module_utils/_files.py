@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 
 
@@ -35,16 +36,36 @@ def owned(text, mark):
 
 def differs(path, content, mode, uid, gid):
     """Whether a file must be written. ``uid`` or ``gid`` None: whatever it is."""
+    return read(path) != content or not has(path, mode, uid, gid)
+
+
+def has(path, mode, uid, gid):
+    """Whether there is a file of this mode and owner. ``uid`` or ``gid`` None: whatever it is."""
     try:
-        status = os.stat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
-        return True
+        return False
     return (
-        read(path) != content
-        or status.st_mode & 0o7777 != mode
-        or uid not in (None, status.st_uid)
-        or gid not in (None, status.st_gid)
+        stat.S_IMODE(status.st_mode) == mode
+        and stat.S_ISREG(status.st_mode)
+        and uid in (None, status.st_uid)
+        and gid in (None, status.st_gid)
     )
+
+
+def own(path, mode, uid, gid):
+    """Make a file where there is none, and set its mode and owner; what is in it stays.
+
+    :raises ForeignFile: there is something else than a file. Its directory may be another user's, so no link is followed.
+    """
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise ForeignFile("%s is a link, a directory or a device; expected a plain file, or none. Move it away" % path)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, mode)
+    try:
+        os.fchown(handle, -1 if uid is None else uid, -1 if gid is None else gid)
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
 
 
 def write(path, content, mode, uid, gid):

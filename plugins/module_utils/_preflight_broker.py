@@ -4,7 +4,7 @@
 
 # Note: this file is private to the collection. It can change without notice.
 
-"""Preflight: the broker has a password that its configuration file can hold."""
+"""Preflight: the broker can be run as declared, and has a password that its configuration file can hold."""
 
 from __future__ import annotations
 
@@ -34,18 +34,32 @@ FORBIDDEN = (
     ("characters outside ASCII", r"[^\x00-\x7f]"),
 )
 
+ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|[*]")
+SIZE = re.compile(r"([1-9][0-9]*[kmg]b)?", re.IGNORECASE)
+
 FACTS: dict[str, Any] = {
     "kind": {"type": "str", "required": True},
     "bind": {"type": "raw", "default": ["127.0.0.1"]},
     "port": {"type": "raw"},
     "password": {"type": "str", "default": "", "no_log": True},
+    "maxmemory": {"type": "str", "default": ""},
     "maxmemory_policy": {"type": "str", "default": "noeviction"},
+    "scope": {"type": "str", "choices": ["system", "user"], "default": "system"},
+    "app_scope": {"type": "str", "choices": ["system", "user"], "default": "system"},
 }
 
 
 def check_broker(facts: dict[str, Any]) -> list[Problem]:
     """Refuse a broker that is open, or that would lose messages."""
-    return [*_kind(facts), *_password(facts), *_port(facts), *_eviction(facts)]
+    return [
+        *_kind(facts),
+        *_scope(facts),
+        *_password(facts),
+        *_bind(facts),
+        *_port(facts),
+        *_memory(facts),
+        *_eviction(facts),
+    ]
 
 
 def _addresses(bind: Any) -> list[str]:
@@ -60,6 +74,57 @@ def _kind(facts: dict[str, Any]) -> list[Problem]:
     if facts["kind"] in KINDS:
         return []
     return [refuse("celery_broker_kind", repr(facts["kind"]), "redis or rabbitmq", "choose one of them")]
+
+
+def _scope(facts: dict[str, Any]) -> list[Problem]:
+    if facts["scope"] == "system":
+        return []
+    if facts["kind"] == "rabbitmq":
+        return [
+            refuse(
+                "celery_broker_kind",
+                "rabbitmq with celery_broker_scope user",
+                "redis: without root there is only the server of a wheel, which speaks its protocol",
+                "set celery_broker_kind to redis, or celery_broker_scope to system",
+            )
+        ]
+    if facts["app_scope"] != "user":
+        return [
+            refuse(
+                "celery_broker_scope",
+                f"user with celery_app_scope {facts['app_scope']}",
+                "the application in scope user too: the broker runs under its supervisor",
+                "set celery_app_scope to user, or celery_broker_scope to system",
+            )
+        ]
+    return []
+
+
+def _bind(facts: dict[str, Any]) -> list[Problem]:
+    addresses = [address for address in _addresses(facts["bind"]) if address]
+    if addresses and all(ADDRESS.fullmatch(address) for address in addresses):
+        return []
+    return [
+        refuse(
+            "celery_broker_bind",
+            repr(facts["bind"]),
+            'one or more IP addresses, or "*"',
+            "write the address that a name stands for",
+        )
+    ]
+
+
+def _memory(facts: dict[str, Any]) -> list[Problem]:
+    if SIZE.fullmatch(facts["maxmemory"]):
+        return []
+    return [
+        refuse(
+            "celery_broker_maxmemory",
+            repr(facts["maxmemory"]),
+            "a number with kb, mb or gb, or nothing",
+            "write 512mb or 2gb",
+        )
+    ]
 
 
 def _password(facts: dict[str, Any]) -> list[Problem]:

@@ -280,7 +280,7 @@ options:
             type: str
             default: ""
       broker:
-        description: The broker has a password that its configuration file can hold.
+        description: The broker can be run as declared, and has a password that its configuration file can hold.
         type: dict
         suboptions:
           kind:
@@ -298,10 +298,24 @@ options:
             description: Value of C(celery_broker_password).
             type: str
             default: ""
+          maxmemory:
+            description: Value of C(celery_broker_maxmemory).
+            type: str
+            default: ""
           maxmemory_policy:
             description: Policy of Redis for a full memory.
             type: str
             default: noeviction
+          scope:
+            description: Value of C(celery_broker_scope).
+            type: str
+            choices: [system, user]
+            default: system
+          app_scope:
+            description: Value of C(celery_app_scope).
+            type: str
+            choices: [system, user]
+            default: system
 seealso:
   - module: taskfleet.celery.celery_app_info
   - module: taskfleet.celery.celery_host_info

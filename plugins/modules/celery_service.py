@@ -63,7 +63,12 @@ options:
     type: path
     required: true
   group:
-    description: Group that may read the environment files. Files are owned by root. Left out, ownership is not changed.
+    description:
+      - Group that may read the environment files and the log files. Environment files are owned by root.
+        Left out, ownership is not changed.
+    type: str
+  log_owner:
+    description: User that owns the log files. Left out, ownership is not changed.
     type: str
   environment_file:
     description: Environment file that the services share. Its content counts as part of what a process was told.
@@ -100,12 +105,35 @@ options:
         description: Seconds between TERM and KILL.
         type: int
         required: true
+      log_file:
+        description:
+          - Log file that the service manager appends to. It is made beforehand, since the manager would make it as
+            root, and logrotate works on it as the application's user. Left out, there is none.
+        type: path
   environments:
     description:
       - Text of the environment file of each service, by the service's name, without marker and digest.
       - Apart from O(services) because a module's log hides only whole arguments safely.
     type: dict
     required: true
+  files:
+    description: Further files that the services need and that hold no secret, such as their probes.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Where it lies.
+        type: path
+        required: true
+      content:
+        description: Its text.
+        type: str
+        required: true
+      mode:
+        description: Its mode, octal.
+        type: str
+        default: "0644"
   start_timeout:
     description: Seconds that a start may take.
     type: int
@@ -172,6 +200,12 @@ pending:
       description: Its environment file. Only for V(remove).
       type: str
       sample: worker-w1.env
+written:
+  description: Paths of the files that differed and were written, or would be in check mode.
+  returned: without O(step)
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/shop-worker@w1.service]
 before_pid:
   description: Main process before the step, 0 for none.
   returned: with O(step)
@@ -191,6 +225,7 @@ seconds:
 
 import grp
 import os
+import pwd
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -200,6 +235,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors i
 from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.taskfleet.celery.plugins.module_utils._systemd import Systemd
 
+LOG_MODE = 0o640
 UNIT_MODE = 0o644
 ENVIRONMENT_MODE = 0o640
 
@@ -306,28 +342,58 @@ def status_of(manager, names):
     return status
 
 
+def further_files(params):
+    """The files that no service manager reads. They come before those that it does."""
+    uid, _gid = owner_ids(params["group"])
+    return [(one["path"], one["content"], int(one["mode"], 8), uid, uid) for one in params["files"]]
+
+
 def apply_files(module, desired, manager):
-    """Write what differs and let the manager read it. Returns whether anything differed, and the diffs."""
-    changed, diffs = [], []
-    for service in desired:
-        for path, content, mode, uid, gid in service["files"]:
-            if not _files.differs(path, content, mode, uid, gid):
-                continue
-            changed.append(path)
-            hidden = mode == ENVIRONMENT_MODE
-            diffs.append(
-                {
-                    "before_header": path,
-                    "after_header": path,
-                    "before": "" if hidden else _files.read(path) or "",
-                    "after": "(content not shown)\n" if hidden else content,
-                }
-            )
-            if not module.check_mode:
-                _files.write(path, content, mode, uid, gid)
-    if changed and not module.check_mode:
+    """Write what differs and let the manager read it. Returns the paths that differed, and the diffs."""
+    written, diffs = [], []
+    files = further_files(module.params) + [file for service in desired for file in service["files"]]
+    for path, content, mode, uid, gid in files:
+        if not _files.differs(path, content, mode, uid, gid):
+            continue
+        written.append(path)
+        hidden = mode == ENVIRONMENT_MODE
+        diffs.append(
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": "" if hidden else _files.read(path) or "",
+                "after": "(content not shown)\n" if hidden else content,
+            }
+        )
+        if not module.check_mode:
+            _files.write(path, content, mode, uid, gid)
+    if written and not module.check_mode:
         manager.reload()
-    return bool(changed), diffs
+    return written, diffs
+
+
+def apply_logs(module):
+    """Make the log files, and own them. Returns whether anything differed."""
+    paths = [service["log_file"] for service in module.params["services"] if service["log_file"]]
+    if not paths:
+        return False
+    uid, gid = log_ids(module.params)
+    wrong = [path for path in paths if not _files.has(path, LOG_MODE, uid, gid)]
+    if not module.check_mode:
+        for path in wrong:
+            _files.own(path, LOG_MODE, uid, gid)
+    return bool(wrong)
+
+
+def log_ids(params):
+    """uid and gid of the log files; None where ownership is not ours to set, or they are still to be made."""
+    _root, gid = owner_ids(params["group"])
+    if not params["log_owner"]:
+        return None, gid
+    try:
+        return pwd.getpwnam(params["log_owner"]).pw_uid, gid
+    except KeyError:
+        return None, gid
 
 
 def set_boot(module, desired, status, manager):
@@ -361,12 +427,14 @@ def declare(module):
     desired = desired_files(params, manager)
     refuse_foreign(desired, mark)
     stale = stale_services(params, managers, mark)
-    changed, diffs = apply_files(module, desired, manager)
+    logs = apply_logs(module)
+    written, diffs = apply_files(module, desired, manager)
     status = status_of(manager, [service["name"] for service in desired])
     boot = set_boot(module, desired, status, manager)
     pending = _service_plan.plan_steps(desired, status, stale)
     adopted = adopt(module, desired, status, manager)
-    return {"changed": changed or boot or adopted, "pending": pending, "diff": diffs}
+    changed = bool(logs or written or boot or adopted)
+    return {"changed": changed, "pending": pending, "written": written, "diff": diffs}
 
 
 def take(module):
@@ -414,6 +482,7 @@ def main():
             "supervisor_socket": {"type": "path", "default": "/var/run/supervisor.sock"},
             "config_directory": {"type": "path", "required": True},
             "group": {"type": "str"},
+            "log_owner": {"type": "str"},
             "environment_file": {"type": "path", "required": True},
             "revision": {"type": "str", "default": ""},
             "services": {
@@ -426,9 +495,20 @@ def main():
                     "environment_name": {"type": "str", "required": True},
                     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
                     "stop_timeout": {"type": "int", "required": True},
+                    "log_file": {"type": "path"},
                 },
             },
             "environments": {"type": "dict", "required": True, "no_log": True},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "content": {"type": "str", "required": True},
+                    "mode": {"type": "str", "default": "0644"},
+                },
+            },
             "start_timeout": {"type": "int", "default": 60},
             "remove_timeout": {"type": "int", "default": 300},
             "step": {"type": "dict"},

@@ -42,6 +42,31 @@ def test_differs(tmp_path):
     assert _files.differs(path, "x", 0o640, os.getuid() + 1, None)
 
 
+def test_own_makes_a_file_and_leaves_what_is_in_it(tmp_path):
+    path = tmp_path / "worker.log"
+    assert not _files.has(str(path), 0o640, None, None)
+    _files.own(str(path), 0o640, None, None)
+    assert _files.has(str(path), 0o640, os.getuid(), os.getgid())
+    path.write_text("a line\n")
+    path.chmod(0o600)
+    assert not _files.has(str(path), 0o640, None, None)
+    _files.own(str(path), 0o640, None, None)
+    assert _files.has(str(path), 0o640, None, None)
+    assert path.read_text() == "a line\n"
+
+
+def test_own_follows_no_link(tmp_path):
+    shadow = tmp_path / "shadow"
+    shadow.write_text("secret\n")
+    shadow.chmod(0o600)
+    log = tmp_path / "worker.log"
+    log.symlink_to(shadow)
+    assert not _files.has(str(log), 0o600, None, None)
+    with pytest.raises(_files.ForeignFile, match="is a link"):
+        _files.own(str(log), 0o640, None, None)
+    assert stat.S_IMODE(shadow.stat().st_mode) == 0o600
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path = str(tmp_path / "a.env")
     _files.write(path, "old", 0o640, None, None)

@@ -21,7 +21,7 @@ def only(problems, level="refuse"):
 
 
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
-@pytest.mark.parametrize("bind", [["127.0.0.1"], "127.0.0.1 -::1", "0.0.0.0", ["10.0.0.5", "127.0.0.1"]])
+@pytest.mark.parametrize("bind", [["127.0.0.1"], "127.0.0.1 ::1", "0.0.0.0", "*", ["10.0.0.5", "127.0.0.1"]])
 def test_a_password_is_enough(kind, bind):
     assert judge(kind=kind, bind=bind, port=6379) == []
 
@@ -95,3 +95,20 @@ def test_eviction():
     assert problem.variable == "celery_broker_maxmemory_policy"
     assert problem.reference.endswith("/1063")
     assert judge(kind="rabbitmq", maxmemory_policy="allkeys-lru") == []
+
+
+@pytest.mark.parametrize("bind", ["localhost", ["127.0.0.1", "broker1"], "", [], "-::1"])
+def test_addresses_refused(bind):
+    assert only(judge(bind=bind)).variable == "celery_broker_bind"
+
+
+@pytest.mark.parametrize("size", ["512", "2 gb", "-1gb", "0mb", "1tb", "2gbx"])
+def test_sizes_refused(size):
+    assert judge(maxmemory="") == judge(maxmemory="512mb") == judge(maxmemory="2GB") == []
+    assert only(judge(maxmemory=size)).variable == "celery_broker_maxmemory"
+
+
+def test_without_root_there_is_only_redis_under_the_applications_supervisor():
+    assert judge(scope="user", app_scope="user") == judge(scope="system", app_scope="user") == []
+    assert only(judge(scope="user", app_scope="user", kind="rabbitmq")).variable == "celery_broker_kind"
+    assert only(judge(scope="user", app_scope="system")).variable == "celery_broker_scope"
