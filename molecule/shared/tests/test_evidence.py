@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import tarfile
@@ -10,7 +11,7 @@ import pytest
 from helpers import HOSTS, ansible, module, wait_for
 
 
-def evidence(host, **more):
+def evidence(host):
     facts = host.facts
     return module(
         host,
@@ -22,8 +23,14 @@ def evidence(host, **more):
         config_dir=facts["config_dir"],
         log_dir=facts["log_dir"],
         directories=[facts["log_dir"], facts["state_dir"]],
-        **more,
+        sample=2,
     )
+
+
+@functools.cache
+def undisturbed(host):
+    """Return the evidence of a host on which everything runs. To gather it costs seconds, so the tests share it."""
+    return evidence(host)
 
 
 def entry_of(told, service):
@@ -32,7 +39,7 @@ def entry_of(told, service):
 
 def test_host_info_knows_every_service(machine):
     pids = {service.name: service.pid for service in machine.services}
-    told = evidence(machine, sample=2)
+    told = undisturbed(machine)
     assert (told["missing"], told["strays"]) == ({}, [])
     for service in machine.services:
         entry = entry_of(told, service)
@@ -61,7 +68,7 @@ def test_host_info_knows_the_pools(worker_host):
 
 
 def test_host_info_knows_clock_and_disks_and_no_secret(machine):
-    told = evidence(machine)
+    told = undisturbed(machine)
     assert abs(told["clock"]["offset"]) <= told["clock"]["uncertainty"] + 0.01
     free = int(machine.check(f"stat --file-system --format=%a {machine.facts['log_dir']}"))
     block = int(machine.check(f"stat --file-system --format=%S {machine.facts['log_dir']}"))
