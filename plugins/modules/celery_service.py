@@ -117,7 +117,7 @@ options:
     type: dict
     required: true
   files:
-    description: Further files that the services need and that hold no secret, such as their probes.
+    description: Further files of the owner that hold no secret, such as the probes of its services.
     type: list
     elements: dict
     default: []
@@ -343,7 +343,7 @@ def status_of(manager, names):
 
 
 def further_files(params):
-    """The files that no service manager reads. They come before those that it does."""
+    """The files that are no service. They come before those that are."""
     uid, _gid = owner_ids(params["group"])
     return [(one["path"], one["content"], int(one["mode"], 8), uid, uid) for one in params["files"]]
 
@@ -367,7 +367,8 @@ def apply_files(module, desired, manager):
         )
         if not module.check_mode:
             _files.write(path, content, mode, uid, gid)
-    if written and not module.check_mode:
+    # Only what the manager reads concerns it: supervisor need not be there yet for the application's own files.
+    if not module.check_mode and any(os.path.dirname(path) == manager.directory for path in written):
         manager.reload()
     return written, diffs
 
