@@ -208,6 +208,7 @@ class Story:
     heal: object = None
     sent: int = 0
     lost: set = field(default_factory=set)
+    held: str = ""
     touched: list = field(default_factory=list)
 
 
@@ -268,6 +269,7 @@ def play(incidents, fleet):
             watch.join()
             story.lost = ledger.lost(90)
             story.sent = len(ledger.sent)
+            story.held = fleet.redis("HVALS", "unacked") if story.lost else ""
     except BaseException:
         fleet.mend()
         raise
