@@ -223,21 +223,15 @@ seconds:
   sample: 6.3
 """
 
-import grp
 import os
-import pwd
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils import _files, _service_plan
+from ansible_collections.taskfleet.celery.plugins.module_utils import _files, _service_files, _service_plan
 from ansible_collections.taskfleet.celery.plugins.module_utils._proc import environ_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
 from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.taskfleet.celery.plugins.module_utils._systemd import Systemd
-
-LOG_MODE = 0o640
-UNIT_MODE = 0o644
-ENVIRONMENT_MODE = 0o640
 
 
 def managers_of(params):
@@ -256,82 +250,6 @@ def manager_of(params, step):
     return managers_of(dict(params, manager=label))[label]
 
 
-def desired_files(params, manager):
-    """Declared services with their digest and the files that they consist of."""
-    mark = _files.marker(params["app"], params["owner"])
-    shared = _files.read(params["environment_file"])
-    uid, gid = owner_ids(params["group"])
-    result = []
-    for service in params["services"]:
-        unit = "%s\n%s" % (mark, service["unit"].strip("\n") + "\n")
-        own = params["environments"][service["name"]]
-        digest = _files.digest(unit, own, shared, params["revision"])
-        environment = '%s\nTASKFLEET_SERVICE="%s"\nTASKFLEET_CONFIG="%s"\n%s' % (
-            mark,
-            service["name"],
-            digest,
-            own,
-        )
-        result.append(
-            {
-                "name": service["name"],
-                "state": service["state"],
-                "digest": digest,
-                "files": [
-                    (manager.path(service["name"]), unit, UNIT_MODE, uid, uid),
-                    (
-                        os.path.join(params["config_directory"], service["environment_name"]),
-                        environment,
-                        ENVIRONMENT_MODE,
-                        uid,
-                        gid,
-                    ),
-                ],
-            }
-        )
-    return result
-
-
-def owner_ids(group):
-    """uid and gid of the files; None where ownership is not ours to set, or the group is still to be made."""
-    if not group:
-        return None, None
-    try:
-        return 0, grp.getgrnam(group).gr_gid
-    except KeyError:
-        return 0, None
-
-
-def refuse_foreign(desired, mark):
-    """Never write over a file that is not ours."""
-    for service in desired:
-        for path, *_rest in service["files"]:
-            text = _files.read(path)
-            if text is not None and not _files.owned(text, mark):
-                raise _files.ForeignFile(
-                    "%s exists and was not written by this role; expected no file, or the marker %r in its first line. "
-                    "Move it away, or give the instance another name" % (path, mark)
-                )
-
-
-def stale_services(params, managers, mark):
-    """Owned services that are no longer declared, under any of the managers."""
-    declared = {service["name"] for service in params["services"]}
-    found = []
-    for label, manager in managers.items():
-        for name in _files.sweep(manager.directory, os.path.splitext(manager.path("x"))[1], mark):
-            if name not in declared or label != params["manager"]:
-                found.append(
-                    {"name": name, "manager": label, "environment_name": environment_name(params["app"], name)}
-                )
-    return found
-
-
-def environment_name(app, name):
-    """``worker-w1.env`` of ``shop-worker@w1`` and of ``shop-worker-w1``."""
-    return name[len(app) + 1 :].replace("@", "-") + ".env"
-
-
 def status_of(manager, names):
     """Status of services, with the digest that each running process was started with."""
     if not manager.available():
@@ -340,61 +258,6 @@ def status_of(manager, names):
     for entry in status.values():
         entry["digest"] = environ_of(entry["main_pid"]).get("TASKFLEET_CONFIG") if entry["main_pid"] else None
     return status
-
-
-def further_files(params):
-    """The files that are no service. They come before those that are."""
-    uid, _gid = owner_ids(params["group"])
-    return [(one["path"], one["content"], int(one["mode"], 8), uid, uid) for one in params["files"]]
-
-
-def apply_files(module, desired, manager):
-    """Write what differs and let the manager read it. Returns the paths that differed, and the diffs."""
-    written, diffs = [], []
-    files = further_files(module.params) + [file for service in desired for file in service["files"]]
-    for path, content, mode, uid, gid in files:
-        if not _files.differs(path, content, mode, uid, gid):
-            continue
-        written.append(path)
-        hidden = mode == ENVIRONMENT_MODE
-        diffs.append(
-            {
-                "before_header": path,
-                "after_header": path,
-                "before": "" if hidden else _files.read(path) or "",
-                "after": "(content not shown)\n" if hidden else content,
-            }
-        )
-        if not module.check_mode:
-            _files.write(path, content, mode, uid, gid)
-    # Only what the manager reads concerns it: supervisor need not be there yet for the application's own files.
-    if not module.check_mode and any(os.path.dirname(path) == manager.directory for path in written):
-        manager.reload()
-    return written, diffs
-
-
-def apply_logs(module):
-    """Make the log files, and own them. Returns whether anything differed."""
-    paths = [service["log_file"] for service in module.params["services"] if service["log_file"]]
-    if not paths:
-        return False
-    uid, gid = log_ids(module.params)
-    wrong = [path for path in paths if not _files.has(path, LOG_MODE, uid, gid)]
-    if not module.check_mode:
-        for path in wrong:
-            _files.own(path, LOG_MODE, uid, gid)
-    return bool(wrong)
-
-
-def log_ids(params):
-    """uid and gid of the log files; None where ownership is not ours to set, or they are still to be made."""
-    _root, gid = owner_ids(params["group"])
-    if not params["log_owner"]:
-        return None, gid
-    try:
-        return pwd.getpwnam(params["log_owner"]).pw_uid, gid
-    except KeyError:
-        return None, gid
 
 
 def set_boot(module, desired, status, manager):
@@ -425,11 +288,11 @@ def declare(module):
     managers = managers_of(params)
     manager = managers[params["manager"]]
     mark = _files.marker(params["app"], params["owner"])
-    desired = desired_files(params, manager)
-    refuse_foreign(desired, mark)
-    stale = stale_services(params, managers, mark)
-    logs = apply_logs(module)
-    written, diffs = apply_files(module, desired, manager)
+    desired = _service_files.desired_files(params, manager)
+    _service_files.refuse_foreign(desired, mark)
+    stale = _service_files.stale_services(params, managers, mark)
+    logs = _service_files.apply_logs(params, module.check_mode)
+    written, diffs = _service_files.apply_files(params, desired, manager, module.check_mode)
     status = status_of(manager, [service["name"] for service in desired])
     boot = set_boot(module, desired, status, manager)
     pending = _service_plan.plan_steps(desired, status, stale)
