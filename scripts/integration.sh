@@ -64,7 +64,7 @@ for stream in "${!jobs[@]}"; do
         if ! grep -qE "Running $target integration test" "$log" || grep -qxF "$target" <(sed -n '/listed below/,$p' "$log"); then
             printf 'FAILED %s (see %s)\n' "$target" "$log"
             failed=$((failed + 1))
-            awk -v target="$target" '/^Running / {here = $2 == target} here && /^fatal:/ {print substr($0, 1, 2000)}' "$log"
+            awk -v target="$target" '/^Running / {here = $2 == target} here && /^(fatal|failed):/ {print substr($0, 1, 2000)}' "$log"
         else
             printf 'passed %s\n' "$target"
         fi

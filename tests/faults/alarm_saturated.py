@@ -7,7 +7,8 @@ EXPECTED, ACTION = ("healthy", "saturated"), "none"
 
 
 def inject(fleet):
-    fleet.send("sleep_for", 8, queue="blind", times=14)
+    # Enough that some wait whenever somebody looks.
+    fleet.send("sleep_for", 8, queue="blind", times=60)
 
 
 def undo(fleet):

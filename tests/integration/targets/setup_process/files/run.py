@@ -35,7 +35,7 @@ import subprocess
 import sys
 import time
 
-# Only a process whose playbook cannot be found ever meets it.
+# For a process whose playbook cannot be found.
 LIMIT = 900
 # How long a start may take.
 SECONDS = 60
@@ -116,7 +116,7 @@ def guard(playbook, command, environment, log, tell):
             os.dup2(nothing.fileno(), descriptor)
     os.close(tell)
     limit = time.monotonic() + LIMIT
-    while time.monotonic() < limit and (playbook is None or alive(playbook)):
+    while alive(playbook) if playbook else time.monotonic() < limit:
         try:
             child.wait(timeout=1)
             break
