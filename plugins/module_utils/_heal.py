@@ -15,6 +15,10 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._plan import plan
 
 # Seconds that a worker without a task may take to end.
 EMPTY = 15
+# Seconds more with a prefork pool. A process of it that has ended a task waits so long until the main process has read the
+# result, which that no longer does once it waits for its processes. A worker that is killed meanwhile takes along the
+# message that Redis handed to it last. (billiard/pool.py: GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT times _INTERVAL)
+UNREAD = 30
 # Where a process of a prefork pool waits that has no task: for its parent's pipe.
 PIPES = ("pipe_read", "anon_pipe_read", "pipe_wait")
 # Verdicts that a restart has led to what it could: what else is wrong was wrong before.
@@ -38,10 +42,17 @@ def at_work(told, looks):
 
 def patience(told, looks, limits):
     """Return the seconds from TERM to QUIT: the longest that a task may lawfully take, unless there is none."""
+    empty = _empty(told)
     if at_work(told, looks) is False:
-        return EMPTY
-    longest = limits.get("hard") or limits.get("stop") or EMPTY
-    return min(longest + EMPTY, max(limits.get("stop") or longest, EMPTY))
+        return empty
+    longest = limits.get("hard") or limits.get("stop") or empty
+    return min(longest + empty, max(limits.get("stop") or longest, empty))
+
+
+def _empty(told):
+    """Return the seconds that a worker may take to end that has no task any more."""
+    has_results = told["reason"] != "hung_in_startup" and told["evidence"]["seen"].get("pool") in ("prefork", None)
+    return EMPTY + UNREAD if has_results else EMPTY
 
 
 def prepare(batches, result, expected):

@@ -78,7 +78,7 @@ EXAMPLES = r"""
 - name: Restart a worker whose tasks may run for four minutes
   taskfleet.celery.celery_restart:
     services:
-      - {service: shop-worker@w1, patience: 255}
+      - {service: shop-worker@w1, patience: 285}
     manager: systemd
   register: restart
 """

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._heal import (
     EMPTY,
+    UNREAD,
     heal_plan,
     outcomes,
     patience,
@@ -22,7 +23,7 @@ QUEUES = {"a": ["mail"], "b": ["mail"], "c": ["mail", "pdf"], "d": ["pdf"], "e":
 EXPECTED = [{"node": name + "@h", "queues": queues, "limits": LIMITS} for name, queues in QUEUES.items()]
 
 
-def node(name, verdict="healthy", reason="idle", pid=10, active=0, at_hand=None):
+def node(name, verdict="healthy", reason="idle", pid=10, active=0, at_hand=None, pool="prefork"):
     return {
         "node": name + "@h",
         "host": "h",
@@ -30,7 +31,7 @@ def node(name, verdict="healthy", reason="idle", pid=10, active=0, at_hand=None)
         "verdict": verdict,
         "reason": reason,
         "cause": "Because.",
-        "evidence": {"seen": {"pid": pid, "active": active, "at_hand": at_hand, "unacked": 0, "pool": "prefork"}},
+        "evidence": {"seen": {"pid": pid, "active": active, "at_hand": at_hand, "unacked": 0, "pool": pool}},
     }
 
 
@@ -48,15 +49,18 @@ def look(wchan):
 @pytest.mark.parametrize(
     ("told", "looks", "seconds"),
     [
-        (node("a", active=0), [], EMPTY),
-        (node("a", active=1), [], 255),
-        (node("a", active=0, at_hand=3), [look("pipe_read"), look("pipe_read")], 255),
-        (node("a", active=None), [], 255),
-        (node("a", active=None), [look("anon_pipe_read"), look("pipe_read")], EMPTY),
+        (node("a", active=0), [], EMPTY + UNREAD),
+        (node("a", active=0, pool=None), [], EMPTY + UNREAD),
+        (node("a", active=0, pool="threads"), [], EMPTY),
+        (node("a", active=1), [], 285),
+        (node("a", active=1, pool="threads"), [], 255),
+        (node("a", active=0, at_hand=3), [look("pipe_read"), look("pipe_read")], 285),
+        (node("a", active=None), [], 285),
+        (node("a", active=None), [look("anon_pipe_read"), look("pipe_read")], EMPTY + UNREAD),
         # A task that sleeps, waits for a peer or for a lock takes no more of the processor than no task at all.
-        (node("a", active=None), [look("anon_pipe_read"), look("hrtimer_nanosleep")], 255),
-        (node("a", active=None), [look(None), look(None)], 255),
-        (node("a", active=None), [look("pipe_read")], 255),
+        (node("a", active=None), [look("anon_pipe_read"), look("hrtimer_nanosleep")], 285),
+        (node("a", active=None), [look(None), look(None)], 285),
+        (node("a", active=None), [look("pipe_read")], 285),
         (node("a", reason="hung_in_startup", active=None), [], EMPTY),
     ],
 )
