@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The files of the services of one owner: what they hold, which are stale, and how they are laid down.
 
-``params`` are those of the module ``celery_service``.
+``params`` are those of the module ``celery_service``. Private to the collection.
 """
 
 from __future__ import annotations
