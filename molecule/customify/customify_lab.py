@@ -37,11 +37,11 @@ def half_open(worker):
     def port():
         return json.loads(HOST.python(WAITING, "customify-run", "python", "-")).get(worker.node)
 
-    found = wait_for(port, 20, f"{worker.node} waits for tasks")
+    found = wait_for(port, 60, f"{worker.node} waits for tasks")
     with HOST.dropped(
         f"INPUT -p tcp --sport {BROKER} --dport {found}", f"INPUT -p tcp --sport {found} --dport {BROKER}"
     ):
-        wait_for(lambda: not port(), 20, f"Redis no longer sees {worker.node} wait")
+        wait_for(lambda: not port(), 60, f"Redis no longer sees {worker.node} wait")
         yield
 
 

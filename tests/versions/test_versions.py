@@ -49,7 +49,7 @@ def ask(worker, label, dump):
 def test_the_sentinel_and_the_modules(worker, label, tmp_path):
     worker.wait_for(60, "ready", state="ready", problem="", queues=["default", "reports"])
     assert worker.works(5)
-    worker.wait_for(10, "five done", completed_total=5, active_count=0)
+    worker.wait_for(30, "five done", completed_total=5, active_count=0)
     done = ask(worker, label, tmp_path / "dump.jsonl")
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     assert worker.file["problem"] == ""

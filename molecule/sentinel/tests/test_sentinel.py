@@ -115,7 +115,7 @@ def test_broker_outage_restarts_nobody(worker_host):
 def test_beat_ticks_and_sends(beat_host):
     beat = Service(beat_host, "beat")
     first = beat.heartbeat
-    wait_for(lambda: beat.heartbeat["sent_total"] >= first["sent_total"] + 2, 20, "beat sends")
+    wait_for(lambda: beat.heartbeat["sent_total"] >= first["sent_total"] + 2, 60, "beat sends")
     assert beat.heartbeat["ticks_total"] > first["ticks_total"]
 
 

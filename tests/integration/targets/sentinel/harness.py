@@ -69,7 +69,7 @@ class Redis:
         assert program, "redis-server is not installed. On Debian: apt-get install redis-server"
         argv = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
         self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: self.ask("PING") == "+PONG", 10, "Redis answers")
+        wait_for(lambda: self.ask("PING") == "+PONG", 30, "Redis answers")
 
     def stop(self):
         self.process.kill()

@@ -156,7 +156,7 @@ def test_too_slow_tells_what_it_knows_and_leaves_nothing(helper):
     assert outcome.error == "timed_out"
     assert outcome.message == "no answer within 1.5 s"
     assert outcome.result["stage"] == "import"
-    wait_for(lambda: not alive(outcome.result["child"]), 5, "the child of the application outlived the look")
+    wait_for(lambda: not alive(outcome.result["child"]), 30, "the child of the application outlived the look")
 
 
 def test_an_answer_ends_what_the_application_started(helper):
@@ -171,7 +171,7 @@ def test_an_answer_ends_what_the_application_started(helper):
     outcome = run(sys.executable, module, {}, timeout=20)
     assert outcome.error is None
     assert outcome.elapsed < 10
-    wait_for(lambda: not alive(outcome.result["child"]), 5, "the child of the application outlived the look")
+    wait_for(lambda: not alive(outcome.result["child"]), 30, "the child of the application outlived the look")
 
 
 @pytest.mark.parametrize(
