@@ -219,4 +219,6 @@ def _fate(step, taken, result):
     if result["report"]["broker"]["kind"] == "rabbitmq":
         return ended + lost + "the unacknowledged went back to their queues at once."
     timeout = result["evidence"]["broker"]["facts"].get("visibility_timeout") or 3600
-    return ended + lost + "the unacknowledged come back within {0} s, the visibility timeout.".format(int(timeout))
+    back = "the unacknowledged come back within {0} s, the visibility timeout. ".format(int(timeout))
+    # BRPOP takes a message from its list before the client notes it down among the unacknowledged.
+    return ended + lost + back + "One that Redis was just handing over, and that it had not noted down yet, is lost."

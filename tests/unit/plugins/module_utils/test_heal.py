@@ -157,6 +157,7 @@ def test_well_again_is_a_new_process_that_works(taken, told, why):
     [
         ("TERM", "redis", "gave back"),
         ("KILL", "redis", "come back within 1800 s"),
+        ("KILL", "redis", "One that Redis was just handing over"),
         ("QUIT", "rabbitmq", "at once"),
     ],
 )
