@@ -10,7 +10,7 @@ from lab import Ledger, concluded, moved, pids
 
 @pytest.mark.parametrize("count", [1, pytest.param(7, marks=pytest.mark.whole)])
 def test_idle_workers_are_named_and_restarted_and_no_others(count):
-    wait_until_content(HOST.workers, 60)
+    wait_until_content(HOST.workers)
     idle, working = HOST.workers[:count], HOST.workers[count:]
     before = pids()
     # Five workers are too few for so many tasks, and twelve are not.
@@ -33,7 +33,7 @@ def test_idle_workers_are_named_and_restarted_and_no_others(count):
             if count == 7:
                 grown = queue()
                 assert grown["ready"] > 0
-                wait_for(lambda: queue()["ready"] > grown["ready"], 30, "the queue grows")
+                wait_for(lambda: queue()["ready"] > grown["ready"], 60, "the queue grows")
 
             # In one batch: five others work meanwhile.
             healed = concluded("restart_idle", timeout=560, celery_heal_max_fraction=0.6)
@@ -44,4 +44,4 @@ def test_idle_workers_are_named_and_restarted_and_no_others(count):
         # The queue drains, and nothing of it is lost.
         assert ledger.lost(timeout=240) == set()
     assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes
-    wait_for(lambda: queue()["ready"] == 0, 30, "the queue has drained")
+    wait_for(lambda: queue()["ready"] == 0, 60, "the queue has drained")

@@ -13,10 +13,10 @@ from lab import Ledger
 
 @pytest.mark.whole
 def test_what_waits_is_told_by_state_and_by_age(tmp_path):
-    wait_until_content(HOST.workers, 60)
+    wait_until_content(HOST.workers)
     with Ledger(HOST, task=DELIVER, args=[20], rate=20, limit=60) as ledger:
-        wait_for(lambda: len(ledger.sent) == 60, 30, "all are sent")
-        wait_for(lambda: queue()["unacked"], 30, "the management API has counted")
+        wait_for(lambda: len(ledger.sent) == 60, 60, "all are sent")
+        wait_for(lambda: queue()["unacked"], 60, "the management API has counted")
         told = wait_for(lambda: (queue()["oldest_age"] or 0) >= 10 and queue(), 60, "the next message waits for 10 s")
         assert told["ready"] >= 20
         assert told["consumers"] == 12

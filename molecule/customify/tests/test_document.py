@@ -32,7 +32,7 @@ def test_health():
 def test_design_is_published():
     """End to end, as the document's test 3."""
     made = designs("create")
-    wait_for(lambda: designs("show", made)["status"] == "published", 30, "the design is published")
+    wait_for(lambda: designs("show", made)["status"] == "published", 60, "the design is published")
     assert designs("show", made)["preview_url"].endswith(f"/{made}/preview.png")
 
 

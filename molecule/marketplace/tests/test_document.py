@@ -88,7 +88,7 @@ def test_the_five_metrics(flower_host):
         r'flower_task_runtime_seconds_count\{.*task="promotions.tasks.confirm_purchase"',
         r'flower_worker_online\{worker="celery@market"\} 1',
     ):
-        wait_for(lambda wanted=wanted: re.search(wanted, metrics()), 30, f"Flower's metrics have {wanted}")
+        wait_for(lambda wanted=wanted: re.search(wanted, metrics()), 60, f"Flower's metrics have {wanted}")
     told = flower_host.ask("celery_queue_info", queues=["celery"])
     assert isinstance(told["queues"]["celery"]["ready"], int)
 

@@ -25,7 +25,7 @@ def test_beat_is_down():
     deployed("--limit=celery_beat")
     assert beat.is_running
     sent = totals(host)
-    wait_for(lambda: totals(host) > sent, 30, "beat sends again")
+    wait_for(lambda: totals(host) > sent, 60, "beat sends again")
     assert playbook("health").ill == {}
     assert pids() == before
 

@@ -32,7 +32,7 @@ def test_what_fails_for_good_is_kept_and_delivered_later():
     try:
         task = "promotions.tasks.send_notification"
         with Ledger(host, task, args=["ana"], queues=["celery"], rate=50, limit=12) as ledger:
-            wait_for(lambda: len(ledger.sent) == 12, 30, "all are sent")
+            wait_for(lambda: len(ledger.sent) == 12, 60, "all are sent")
             wait_for(lambda: dead(host) == 12, 90, "all have failed four times and are kept")
         run = playbook("health")
         assert run.ill == {}, run.causes

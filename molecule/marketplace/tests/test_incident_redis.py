@@ -14,11 +14,11 @@ def test_redis_is_down():
     beat = Service(host, "beat")
     old = beat.pid
     with Ledger(host, TASK, args=[0.1], queues=["celery"]) as ledger:
-        wait_for(lambda: len(ledger.sent) > 10, 30, "tasks are sent")
+        wait_for(lambda: len(ledger.sent) > 10, 60, "tasks are sent")
         with ledger.held():
             host.check("systemctl stop redis-server")
         try:
-            wait_for(lambda: ledger.refused, 30, "the client notices")
+            wait_for(lambda: ledger.refused, 60, "the client notices")
             run = playbook("restart_idle")
         finally:
             host.check("systemctl start redis-server")

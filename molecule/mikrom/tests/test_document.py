@@ -54,7 +54,7 @@ def test_beat_sends(beat_host):
         return sum(told["total"].get("mikrom.worker.tasks.sync_vm_status", 0) for told in stats.values())
 
     before = sent()
-    wait_for(lambda: sent() > before, 30, "the entry of every five minutes, here three seconds, reaches a worker")
+    wait_for(lambda: sent() > before, 60, "the entry of every five minutes, here three seconds, reaches a worker")
 
 
 def test_healthcheck_is_that_of_the_document(worker):

@@ -19,7 +19,7 @@ def sent(host):
 
 def works(host):
     before = sent(host)
-    wait_for(lambda: sent(host) > before, 30, "beat sends")
+    wait_for(lambda: sent(host) > before, 60, "beat sends")
     assert playbook("health").ill == {}
 
 
@@ -69,12 +69,12 @@ def test_two_beats():
         ["docker", "exec", other.container, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_for(lambda: other.on.run("pgrep -f schedule=/tmp/stray").rc == 0, 30, "a second beat runs")
+        wait_for(lambda: other.on.run("pgrep -f schedule=/tmp/stray").rc == 0, 60, "a second beat runs")
         wait_for(lambda: ("two_beats", "beat") in playbook("health").findings, 60, "health names two beats")
         done = playbook("beat_reset", celery_beat_stop_strays=True)
         assert done.rc == 0, done.stdout
         assert "omega" in done.stdout
-        wait_for(lambda: stray.poll() is not None, 30, "the second beat has ended")
+        wait_for(lambda: stray.poll() is not None, 60, "the second beat has ended")
     finally:
         other.on.run("pkill -f schedule=/tmp/stray")
     works(host)

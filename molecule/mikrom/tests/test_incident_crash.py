@@ -38,7 +38,7 @@ def test_bad_code_is_named_and_the_deployment_of_good_code_heals():
     for worker in (first, second):
         wait_for(lambda worker=worker: crashes(worker), 180, f"{worker.name} crashes again and again")
     with Ledger(first.host, "provision_task", queues=[QUEUE], rate=20, limit=20) as ledger:
-        wait_for(lambda: len(ledger.sent) == 20, 30, "tasks are sent meanwhile")
+        wait_for(lambda: len(ledger.sent) == 20, 60, "tasks are sent meanwhile")
     run = playbook("restart_idle")
     assert {node: verdict for node, (verdict, _reason) in run.verdicts.items()} == dict.fromkeys(app.nodes, "down")
     assert "nothing_of_this_name" in run.causes[first.node]

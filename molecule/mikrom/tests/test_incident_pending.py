@@ -13,7 +13,7 @@ def test_the_queue_is_named_and_worked_off():
     [app] = APPS
     worker, before = app.workers[0], pids()
     with Ledger(app.host, "provision_task", queues=["mikrom"], rate=20, limit=15) as ledger:
-        wait_for(lambda: len(ledger.sent) == 15, 30, "all are sent")
+        wait_for(lambda: len(ledger.sent) == 15, 60, "all are sent")
         run = playbook("health")
         assert run.ill == {}, run.causes
         assert ("uncovered_queue", "mikrom") in run.findings

@@ -33,11 +33,11 @@ def test_redis_does_not_run():
     [app] = APPS
     broker = host_named("omega")
     with Ledger(app.host, "provision_task", args=[0.1], queues=["mikrom:queue"]) as ledger:
-        wait_for(lambda: len(ledger.sent) > 10, 30, "tasks are sent")
+        wait_for(lambda: len(ledger.sent) > 10, 60, "tasks are sent")
         with ledger.held():
             broker.check("systemctl stop redis-server")
         try:
-            wait_for(lambda: ledger.refused, 30, "the client notices")
+            wait_for(lambda: ledger.refused, 60, "the client notices")
             everybody_is_unknown(playbook("restart_idle"))
         finally:
             broker.check("systemctl start redis-server")

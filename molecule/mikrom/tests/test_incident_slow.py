@@ -39,11 +39,11 @@ def test_priorities_are_obeyed():
     host = app.host
     slots = sum(4 for _worker in app.workers)
     with Ledger(host, "provision_task", args=[8], queues=[QUEUE], rate=50, limit=slots * 2) as full:
-        wait_for(lambda: len(full.sent) == slots * 2, 30, "all slots are busy, and all prefetched")
+        wait_for(lambda: len(full.sent) == slots * 2, 60, "all slots are busy, and all prefetched")
     ledgers = {}
     for priority in (9, 5, 0):
         with Ledger(host, "provision_task", args=[0.5], queues=[QUEUE], rate=50, limit=8, priority=priority) as sent:
-            wait_for(lambda sent=sent: len(sent.sent) == 8, 30, "all are sent")
+            wait_for(lambda sent=sent: len(sent.sent) == 8, 60, "all are sent")
         ledgers[sent.name] = priority
     assert full.lost(120) == set()
 

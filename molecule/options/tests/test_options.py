@@ -76,4 +76,4 @@ def test_flower_keeps_its_state(flower_host):
     # The dbm that Python picks may add an ending.
     owners = flower_host.check(f"find {path.rpartition('/')[0]} -name '{path.rpartition('/')[2]}*' -printf '%u\\n'")
     assert set(owners.split()) == {flower_host.facts["user"]}
-    wait_for(lambda: flower.is_running, 30, "Flower runs again")
+    wait_for(lambda: flower.is_running, 60, "Flower runs again")

@@ -68,7 +68,7 @@ def test_blocked_greenlets_are_aborted(worker_host):
     wait_for(lambda: is_well(worker), 60, f"{worker.name} is well")
     old = worker.pid
     worker_host.client(do="send", task="shop.tasks.hog", args=[60], queue="gevent")
-    wait_for(lambda: worker.heartbeat["problem"] == "loop_stalled" or worker.pid != old, 30, "the loop is blocked")
+    wait_for(lambda: worker.heartbeat["problem"] == "loop_stalled" or worker.pid != old, 60, "the loop is blocked")
     new_process_is_well(worker, old, 45)
 
 
@@ -96,9 +96,9 @@ def test_broker_outage_restarts_nobody(worker_host):
     redis(worker_host, "stop")
     try:
         for worker in worker_host.workers:
-            wait_for(lambda worker=worker: probe(worker).rc == 3, 30, f"the probe of {worker.name} cannot tell")
+            wait_for(lambda worker=worker: probe(worker).rc == 3, 60, f"the probe of {worker.name} cannot tell")
         flower = Service(worker_host, "flower")
-        wait_for(lambda: probe(flower).rc == 1, 30, "Flower's probe misses the broker")
+        wait_for(lambda: probe(flower).rc == 1, 60, "Flower's probe misses the broker")
         end = time.monotonic() + OUTAGE
         while time.monotonic() < end:
             assert [service.pid for service in services] == before

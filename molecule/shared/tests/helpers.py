@@ -276,10 +276,10 @@ HOSTS = [Host(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(F
 APPS = [App(name, [host for host in HOSTS if host.app == name]) for name in sorted({host.app for host in HOSTS})]
 
 
-def wait_until_content(workers, seconds=90):
+def wait_until_content(workers):
     """Wait until the sentinels of these workers find nothing wrong."""
     for worker in workers:
-        wait_for(worker.is_content, seconds, f"the sentinel of {worker.node} is content")
+        wait_for(worker.is_content, 120, f"the sentinel of {worker.node} is content")
 
 
 def host_named(name):

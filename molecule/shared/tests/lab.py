@@ -150,7 +150,7 @@ class Ledger:
         self.process = self.host.start_process(run, "python", "-B", "-c", SENDER, json.dumps(self.request))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        wait_for(lambda: self.sent or self.process.poll() is not None, 30, "the ledger's client sends")
+        wait_for(lambda: self.sent or self.process.poll() is not None, 60, "the ledger's client sends")
         return self
 
     def _read(self):
@@ -171,7 +171,7 @@ class Ledger:
         with any client of kombu, whatever the worker does.
         """
         self._tell("hold")
-        wait_for(lambda: self.is_held, 30, "the ledger's client holds its tasks back")
+        wait_for(lambda: self.is_held, 60, "the ledger's client holds its tasks back")
         wait_for(lambda: set(self.sent) <= set(self.done()), 60, "all that was sent is done")
         try:
             yield

@@ -52,7 +52,7 @@ def test_lists_the_workers(flower_host):
         status, body = fetch(flower_host, "/api/workers?refresh=1", user)
         return status == 200 and set(json.loads(body)) == expected
 
-    wait_for(listed, 30, f"Flower lists exactly {sorted(expected)}")
+    wait_for(listed, 60, f"Flower lists exactly {sorted(expected)}")
 
 
 def test_listens_on_loopback_only(flower_host):
