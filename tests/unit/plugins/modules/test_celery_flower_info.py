@@ -174,7 +174,7 @@ def test_one_that_does_not_answer_is_bounded(call):
     with socket.create_server(("127.0.0.1", 0)) as server:
         began = time.monotonic()
         result = call(url=f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.5)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
     assert (result["layer"], result["reachable"]) == ("http", False)
 
 
