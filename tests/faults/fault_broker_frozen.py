@@ -5,7 +5,8 @@ EXPECTED, ACTION = ("unknown", "broker_unreachable"), "none"
 
 
 def inject(fleet):
-    fleet.check("systemctl kill --signal=STOP redis-server")
+    with fleet.ledger.held():
+        fleet.check("systemctl kill --signal=STOP redis-server")
 
 
 def settled(fleet):

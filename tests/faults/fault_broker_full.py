@@ -8,7 +8,8 @@ EXPECTED, ACTION = ("unknown", "broker_refusing"), "none"
 
 
 def inject(fleet):
-    fleet.redis("CONFIG", "SET", "maxmemory", "1mb")
+    with fleet.ledger.held():
+        fleet.redis("CONFIG", "SET", "maxmemory", "1mb")
 
 
 def undo(fleet):

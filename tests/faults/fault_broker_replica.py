@@ -5,8 +5,9 @@ EXPECTED, ACTION = ("unknown", "broker_refusing"), "none"
 
 
 def inject(fleet):
-    # Of nobody that answers, so that it keeps what it has.
-    fleet.redis("REPLICAOF", "127.0.0.1", "1")
+    with fleet.ledger.held():
+        # Of nobody that answers, so that it keeps what it has.
+        fleet.redis("REPLICAOF", "127.0.0.1", "1")
 
 
 def undo(fleet):
