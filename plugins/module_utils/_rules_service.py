@@ -27,6 +27,9 @@ _SIGKILL = 9
 _BUSY_START = 0.2
 _BUSY_GRACE = 5
 
+# Of systemd and of supervisor: it ended, and its next start is due.
+WAITS = ("auto-restart", "backoff")
+
 # A line of `journalctl --output=short-iso`: its time, the host, who says it, and what.
 _JOURNAL = re.compile(r"\d{4}-\d\d-\d\dT\S+ \S+ (?P<who>[^\s\[:]+)(?:\[\d+\])?: (?P<says>.*)")
 
@@ -96,9 +99,13 @@ def looping_service(samples, service, policy):
     cites = []
     if len(restarts) >= 2 and restarts[-1] > restarts[0] and restarts[-1] >= policy["max_restarts"]:
         cites.append(cite(HOST, "service.restarts", restarts, "it was started again between the samples"))
-    waits = service.get("substate") in ("auto-restart", "backoff")
+    waits = service.get("substate") in WAITS
     if waits and (not restarts or restarts[-1] >= policy["max_restarts"] or service.get("substate") == "backoff"):
         cites.append(cite(HOST, "service.substate", [service["substate"]], "it waits for its next start"))
+    if restarts and restarts[-1] >= policy["max_restarts"] and _ended_in_start(samples, service):
+        cites.append(
+            cite(HOST, "service.main_pid", [service.get("main_pid")], "its process ended while it was looked at")
+        )
     if service["state"] == "failed" and (service.get("restarts") or 0) >= policy["max_restarts"]:
         cites.append(cite(HOST, "service.restarts", restarts, "the service manager has given up"))
     if service.get("result") == "start-limit-hit":
@@ -106,6 +113,13 @@ def looping_service(samples, service, policy):
     if not cites:
         return None
     return found("crash_looping", "none", _ending("It ends soon after each start", samples, service), cites)
+
+
+def _ended_in_start(samples, service):
+    """Whether the service manager said that it starts, and a moment later its process was gone."""
+    last = samples[-1]
+    seen_gone = not last["main"] and last["children"] is not None
+    return service["state"] == "activating" and service is last["service"] and seen_gone
 
 
 def start_failed(case):
@@ -172,8 +186,8 @@ def not_ready(case):
 def starting(case):
     """It was started a short while ago, or works hard on its start."""
     age, grace = case.age(), case.start_grace()
-    waits = case.service is not None and case.service.get("substate") in ("auto-restart", "backoff")
-    if waits:
+    service = case.service
+    if service and (service.get("substate") in WAITS or _ended_in_start(case.host, service)):
         return found("starting", "starting", "It ended, and the service manager is about to start it again.")
     if age is None:
         return None

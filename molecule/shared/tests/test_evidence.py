@@ -59,12 +59,24 @@ def test_host_info_knows_every_service(machine):
 
 
 def test_host_info_knows_the_pools(worker_host):
-    told = evidence(worker_host)["instances"]
-    stats = worker_host.inspect("stats", *(worker.node for worker in worker_host.workers))
-    for worker in worker_host.workers:
-        pool = stats[worker.node]["pool"]
-        children = {one["pid"] for one in told[worker.instance]["processes"] if one["role"] == "child"}
-        assert children == (set(pool["processes"]) if "prefork" in pool["implementation"] else set()), worker.node
+    """Where a process of a pool is replaced between the two questions, both are asked again."""
+
+    def pools():
+        stats = worker_host.inspect("stats", *(worker.node for worker in worker_host.workers))
+        told = {worker.instance: stats[worker.node]["pool"] for worker in worker_host.workers}
+        return {
+            name: set(pool["processes"]) if "prefork" in pool["implementation"] else set()
+            for name, pool in told.items()
+        }
+
+    def children():
+        told = evidence(worker_host)["instances"]
+        return {
+            worker.instance: {one["pid"] for one in told[worker.instance]["processes"] if one["role"] == "child"}
+            for worker in worker_host.workers
+        }
+
+    wait_for(lambda: children() == pools(), 60, "host and workers name the same processes")
 
 
 def test_host_info_knows_clock_and_disks_and_no_secret(machine):

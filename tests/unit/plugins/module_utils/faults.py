@@ -186,6 +186,11 @@ def restarts_rise():
     return Fleet().silent().service_says(restarts=(4, 6)).main_says(age=2.0).beat_says(written_at=LONG_AGO)
 
 
+def ended_in_the_look():
+    """The service manager names a process that is gone when processes are listed: a slow host, and a look at that moment."""
+    return Fleet().gone(state="activating", substate="start", restarts=4, main_pid=1000)
+
+
 def cannot_start():
     return Fleet().gone(state="failed", substate="failed", result="exit-code", exit_code=203)
 
@@ -384,6 +389,7 @@ FAULTS = [
     (memory_limit_met, "crash_looping"),
     (gave_up, "crash_looping"),
     (restarts_rise, "crash_looping"),
+    (ended_in_the_look, "crash_looping"),
     (cannot_start, "start_failed"),
     (cancelled_consumer, "wrong_queues"),
     (cancelled_all_consumers, "wrong_queues"),

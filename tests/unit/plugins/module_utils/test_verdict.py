@@ -161,6 +161,12 @@ def test_why_it_does_not_start_is_told_in_its_own_words(lines, cause):
     assert fleet.verdict()["cause"] == f"It could not be started (exit-code){cause}"
 
 
+@pytest.mark.parametrize(("restarts", "reason"), [(0, "starting"), (2, "starting"), (3, "crash_looping")])
+def test_a_process_that_ended_in_the_look_ended_in_its_start(restarts, reason):
+    told = Fleet().gone(state="activating", substate="start", restarts=restarts, main_pid=1000).verdict()
+    assert told["reason"] == reason
+
+
 @pytest.mark.parametrize(
     ("says", "is_named"),
     [
