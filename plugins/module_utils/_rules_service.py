@@ -28,7 +28,7 @@ _BUSY_START = 0.2
 _BUSY_GRACE = 5
 
 # Of systemd and of supervisor: it ended, and its next start is due.
-WAITS = ("auto-restart", "backoff")
+_WAITS = ("auto-restart", "backoff")
 
 # A line of `journalctl --output=short-iso`: its time, the host, who says it, and what.
 _JOURNAL = re.compile(r"\d{4}-\d\d-\d\dT\S+ \S+ (?P<who>[^\s\[:]+)(?:\[\d+\])?: (?P<says>.*)")
@@ -99,7 +99,7 @@ def looping_service(samples, service, policy):
     cites = []
     if len(restarts) >= 2 and restarts[-1] > restarts[0] and restarts[-1] >= policy["max_restarts"]:
         cites.append(cite(HOST, "service.restarts", restarts, "it was started again between the samples"))
-    waits = service.get("substate") in WAITS
+    waits = service.get("substate") in _WAITS
     if waits and (not restarts or restarts[-1] >= policy["max_restarts"] or service.get("substate") == "backoff"):
         cites.append(cite(HOST, "service.substate", [service["substate"]], "it waits for its next start"))
     if restarts and restarts[-1] >= policy["max_restarts"] and _ended_in_start(samples, service):
@@ -187,7 +187,7 @@ def starting(case):
     """It was started a short while ago, or works hard on its start."""
     age, grace = case.age(), case.start_grace()
     service = case.service
-    if service and (service.get("substate") in WAITS or _ended_in_start(case.host, service)):
+    if service and (service.get("substate") in _WAITS or _ended_in_start(case.host, service)):
         return found("starting", "starting", "It ended, and the service manager is about to start it again.")
     if age is None:
         return None
