@@ -102,7 +102,7 @@ def looping_service(samples, service, policy):
     waits = service.get("substate") in _WAITS
     if waits and (not restarts or restarts[-1] >= policy["max_restarts"] or service.get("substate") == "backoff"):
         cites.append(cite(HOST, "service.substate", [service["substate"]], "it waits for its next start"))
-    if restarts and restarts[-1] >= policy["max_restarts"] and _ended_in_start(samples, service):
+    elif restarts and restarts[-1] >= policy["max_restarts"] and _ended_in_start(samples, service):
         cites.append(
             cite(HOST, "service.main_pid", [service.get("main_pid")], "its process ended while it was looked at")
         )
