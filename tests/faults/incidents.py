@@ -207,7 +207,7 @@ class Story:
     incidents: list
     heal: object = None
     sent: int = 0
-    lost: set = field(default_factory=set)
+    lost: dict = field(default_factory=dict)
     held: str = ""
     touched: list = field(default_factory=list)
 

@@ -46,7 +46,7 @@ def test_incident(incident):
 @pytest.mark.parametrize("name", [pytest.param(name, id=name, marks=marks(name)) for name in ROUNDS])
 def test_round(name):
     story = story_of(name)
-    assert story.lost == set(), f"of {story.sent} tasks; taken and not done are {story.held}; {story.heal.heal}"
+    assert story.lost == {}, f"of {story.sent} tasks; taken and not done are {story.held}; {story.heal.heal}"
     assert story.touched == []
     assert story.heal.rc == 0, story.heal.stdout[-6000:]
 

@@ -76,6 +76,6 @@ def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet, tmp
         succeeded, told, said = rolling(tmp_path, celery_rolling_resume=True)
         assert succeeded, said
         assert (set(told["done"]), moved(before)) == (nodes, nodes - done)
-        assert ledger.lost(90) == set()
+        assert ledger.lost(90) == {}
     # Four workers are on `default`, two on `orders`: by the fraction of a third, one may be away.
     assert (away.most["default"], away.most["orders"]) == (1, 1)

@@ -42,6 +42,6 @@ def test_idle_workers_are_named_and_restarted_and_no_others(count):
         assert {told["verified"] for told in healed.heal["restarted"]} == {True}
         assert moved(before) == {worker.node for worker in idle}
         # The queue drains, and nothing of it is lost.
-        assert ledger.lost(timeout=240) == set()
+        assert ledger.lost(timeout=240) == {}
     assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes
     wait_for(lambda: queue()["ready"] == 0, 60, "the queue has drained")

@@ -35,5 +35,5 @@ def test_memory_alarm_is_named_and_nobody_is_touched(limit):
         wait_for(lambda: HOST.on.run(alarmed).rc == 0, 60, "the alarm is over")
         wait_until_content(HOST.workers)
         wait_for(lambda: playbook("health").ill == {}, 120, "all are well")
-        assert ledger.lost(60) == set()
+        assert ledger.lost(60) == {}
     assert pids() == before

@@ -29,4 +29,4 @@ def test_what_waits_is_told_by_state_and_by_age(tmp_path):
             [inspect] = [json.load(packed.extractfile(one)) for one in packed if one.name.endswith("/inspect.json")]
         running = [task["name"] for told in inspect["nodes"].values() for task in told["active"]]
         assert running.count(DELIVER) >= 12
-        assert ledger.lost(timeout=180) == set()
+        assert ledger.lost(timeout=180) == {}

@@ -53,5 +53,5 @@ def test_load():
     """The document's test 6: two hundred tasks, none lost, none twice."""
     with Ledger(HOST, task=EMAIL, queues=["default", "high_priority"], rate=50, limit=200) as ledger:
         wait_for(lambda: len(ledger.sent) == 200, 60, "all are sent")
-        assert ledger.lost(timeout=60) == set()
+        assert ledger.lost(timeout=60) == {}
     assert set(ledger.done().values()) == {1}

@@ -25,5 +25,5 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
         assert healed.rc == 0, healed.stdout
         assert healed.restarted == [worker.node], healed.stdout
         assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes
-        assert ledger.lost(timeout=60) == set()
+        assert ledger.lost(timeout=60) == {}
     assert moved(before) == {worker.node}

@@ -99,7 +99,7 @@ def test_soft_restart_replaces_the_pool(worker):
     children = worker.host.inspect("stats", worker.node)[worker.node]["pool"]["processes"]
     with Ledger(worker.host, "promotions.tasks.confirm_purchase", args=[0.5], queues=worker.queues, rate=4) as ledger:
         worker.host.ask("celery_control", command="pool_restart", destination=[worker.node], timeout=60)
-        assert ledger.lost() == set()
+        assert ledger.lost() == {}
     now = worker.host.inspect("stats", worker.node)[worker.node]["pool"]["processes"]
     assert not set(now) & set(children)
     assert worker.pid == main

@@ -52,6 +52,6 @@ def test_purge_can_be_undone():
         restored = playbook("restore", celery_dump_from=dump)
         assert restored.rc == 0, restored.stdout
         assert playbook("restore", celery_dump_from=dump).rc == 0
-        assert ledger.lost(150) == set()
+        assert ledger.lost(150) == {}
         assert set(ledger.done().values()) == {1}
     assert playbook("health").ill == {}

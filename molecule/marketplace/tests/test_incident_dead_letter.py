@@ -43,7 +43,7 @@ def test_what_fails_for_good_is_kept_and_delivered_later():
     # The cause is mended: one worker works them off, and lets go of the queue.
     for command in ("add_consumer", "cancel_consumer"):
         host.ask("celery_control", command=command, queue="dead_letter", destination=[NODE], timeout=60)
-        assert ledger.lost(60) == set()
+        assert ledger.lost(60) == {}
     assert set(ledger.done().values()) == {1}
     assert dead(host) == 0
     run = playbook("health")

@@ -29,7 +29,7 @@ def test_redis_is_down():
         assert (run.restarted, run.rc) == ([], 0), run.stdout
         again = len(ledger.sent)
         wait_for(lambda: len(ledger.sent) > again + 10, 60, "tasks are sent again")
-        assert ledger.lost() == set()
+        assert ledger.lost() == {}
         assert set(ledger.done().values()) == {1}
     # A worker of Celery 5.7 that held a late task ends by itself ("Unrecoverable error"), and systemd starts it.
     wait_for(lambda: playbook("health").ill == {}, 90, "all are well, and nobody was restarted for it")

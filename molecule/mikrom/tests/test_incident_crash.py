@@ -47,7 +47,7 @@ def test_bad_code_is_named_and_the_deployment_of_good_code_heals():
     assert run.restarted == []
     deployed()
     wait_for(lambda: playbook("health").ill == {}, 120, "all are well")
-    assert ledger.lost(60) == set()
+    assert ledger.lost(60) == {}
     assert set(ledger.done().values()) == {1}
 
 
@@ -82,5 +82,5 @@ def test_a_memory_limit_is_named_and_a_higher_one_heals():
         assert (run.restarted, set(run.ill)) == ([], {worker.node})
         deployed("--limit=omega")
         wait_for(lambda: playbook("health").ill == {}, 120, "all are well")
-        assert ledger.lost(60) == set()
+        assert ledger.lost(60) == {}
     assert set(ledger.done().values()) == {1}

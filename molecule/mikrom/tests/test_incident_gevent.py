@@ -57,5 +57,5 @@ def test_what_blocks_is_named_under_gevent_and_does_no_harm_under_prefork(invent
         assert "gevent" in run.causes[green.node]
         assert run.verdicts["celery@omega"] == ("healthy", "busy"), run.causes
         host.check(f"timeout 20 sh -c 'echo login: > {CONSOLE}'")
-        assert beside.lost(60) | blocking.lost(60) == set()
+        assert beside.lost(60) | blocking.lost(60) == {}
     assert pids() == before

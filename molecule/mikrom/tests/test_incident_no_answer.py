@@ -23,6 +23,6 @@ def test_only_the_silent_worker_is_restarted():
         assert run.rc == 0, run.stdout
         assert run.restarted == [silent.node]
         assert run.ill == {}, run.causes
-        assert ledger.lost(120) == set()
+        assert ledger.lost(120) == {}
     assert set(ledger.done().values()) == {1}
     assert moved(before) == {silent.node}

@@ -20,7 +20,7 @@ def test_the_queue_is_named_and_worked_off():
         # Who sends must be corrected. What waits is taken by one worker for the moment.
         for command in ("add_consumer", "cancel_consumer"):
             worker.host.ask("celery_control", command=command, queue="mikrom", destination=[worker.node], timeout=60)
-            assert ledger.lost(60) == set()
+            assert ledger.lost(60) == {}
     assert set(ledger.done().values()) == {1}
     run = playbook("health")
     assert (run.ill, ("uncovered_queue", "mikrom") in run.findings) == ({}, False), run.causes

@@ -43,7 +43,7 @@ def test_redis_does_not_run():
             broker.check("systemctl start redis-server")
         again = len(ledger.sent)
         wait_for(lambda: len(ledger.sent) > again + 10, 60, "tasks are sent again")
-        assert ledger.lost(120) == set()
+        assert ledger.lost(120) == {}
     wait_for(lambda: playbook("health").ill == {}, 120, "all are well, and nobody was restarted for it")
 
 

@@ -27,7 +27,7 @@ def test_a_second_worker_beside_the_first():
         wait_for(lambda: set(host.inspect("ping")) == three, 60, "the second worker answers beside the first")
         deployed("--limit=omega")
         wait_for(lambda: set(host.inspect("ping")) == three - {"worker2@omega"}, 60, "the second worker is gone")
-        assert ledger.lost(60) == set()
+        assert ledger.lost(60) == {}
     assert set(ledger.done().values()) == {1}
     assert pids() == before
     assert playbook("health").ill == {}
@@ -45,7 +45,7 @@ def test_priorities_are_obeyed():
         with Ledger(host, "provision_task", args=[0.5], queues=[QUEUE], rate=50, limit=8, priority=priority) as sent:
             wait_for(lambda sent=sent: len(sent.sent) == 8, 60, "all are sent")
         ledgers[sent.name] = priority
-    assert full.lost(120) == set()
+    assert full.lost(120) == {}
 
     def ran():
         lines = [line for worker in app.workers for line in order(worker.host)]

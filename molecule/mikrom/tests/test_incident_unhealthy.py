@@ -43,6 +43,6 @@ def test_blocking_tasks_do_not_make_a_worker_unhealthy():
                     f"{worker.name} is healthy",
                 )
             # SSH gives up after 30 s, well below the operation's limit: the tasks end, and say so.
-            assert ledger.lost(120) == set()
+            assert ledger.lost(120) == {}
         assert set(ledger.done().values()) == {1}
     assert pids() == before

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from helpers import APPS, HOSTS, ansible, deploy, failures, wait_for
 
+LOG_LINES = 20_000  # of a worker, looked through for a task that was lost
 SENDER = Path(__file__).with_name("sender.py").read_text(encoding="utf-8")
 
 
@@ -123,15 +124,15 @@ def url_is_refused(url, secret, layer, limit):
 class Ledger:
     """A client on a host sends tasks, steadily, and each task writes its name down once.
 
-    ``sent`` has those that the broker took. A task for which the broker did not answer in time is in no list: nobody
-    knows whether it was taken.
+    ``sent`` has those that the broker took, {name: id}. A task for which the broker did not answer in time is in no
+    list: nobody knows whether it was taken.
     """
 
     def __init__(self, host, task="shop.tasks.sleep_for", args=(), queues=("default",), rate=5, limit=5000, **options):
         self.host = host
         self.path = next(value for name, value in host.facts["environment"].items() if name.endswith("_LEDGER"))
         self.name = uuid.uuid4().hex[:8]
-        self.sent = []
+        self.sent = {}
         self.refused = []
         self.is_held = False
         self.request = {
@@ -157,7 +158,8 @@ class Ledger:
         for line in self.process.stdout:
             word, _space, rest = line.strip().partition(" ")
             if word == "sent":
-                self.sent.append(rest)
+                name, _space, task_id = rest.partition(" ")
+                self.sent[name] = task_id
             elif word == "refused":
                 self.refused.append(rest)
             elif word == "held":
@@ -208,14 +210,29 @@ class Ledger:
         return Counter(lines)
 
     def lost(self, timeout=60):
-        """Return the tasks that were sent and are not done after waiting so long. Ends the sending."""
+        """Return {name: {node: what its log says last}} of the tasks that are not done after waiting so long.
+
+        Ends the sending.
+        """
         self.stop()
         end = time.monotonic() + timeout
         while True:
             missing = set(self.sent) - set(self.done())
             if not missing or time.monotonic() > end:
-                return missing
+                return self._told_of(sorted(missing))
             time.sleep(0.5)
+
+    def _told_of(self, names):
+        """Tell of tasks who took them and how they ended: one that failed is not in the ledger either."""
+        told = {name: {} for name in names}
+        for worker in app_named(self.host.app).workers if names else ():
+            lines = worker.log(LOG_LINES).splitlines()
+            for name in names:
+                task_id = self.sent[name]
+                about = [line.partition(task_id)[2].strip(" ]") for line in lines if task_id in line]
+                if about:
+                    told[name][worker.node] = about[-1]
+        return told
 
 
 def app_named(name):

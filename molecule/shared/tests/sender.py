@@ -1,7 +1,7 @@
 """Runs on a test host, in the application's environment: sends tasks until its input ends. One JSON request in argv.
 A line "hold" on its input holds them back, until the next line.
 
-Prints "sent NAME" for each that the broker took, and "refused WHY" for each that it did not.
+Prints "sent NAME ID" for each that the broker took, and "refused WHY" for each that it did not.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ for number in range(request["limit"]):
     name = "{}-{}".format(request["name"], number)
     queue = request["queues"][number % len(request["queues"])]
     try:
-        app.send_task(
+        sent = app.send_task(
             request["task"],
             args=request["args"],
             kwargs={"entry": name},
@@ -64,4 +64,4 @@ for number in range(request["limit"]):
         # What was missed meanwhile is not made up for.
         begun = time.monotonic() - number / request["rate"]
     else:
-        print("sent " + name, flush=True)
+        print("sent {} {}".format(name, sent.id), flush=True)

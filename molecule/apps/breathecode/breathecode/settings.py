@@ -23,7 +23,7 @@ DATABASES = {
         "HOST": database.hostname,
         "PORT": database.port,
         "DISABLE_SERVER_SIDE_CURSORS": True,
-        "OPTIONS": {"prepare_threshold": None, "connect_timeout": 5},
+        "OPTIONS": {"prepare_threshold": None, "connect_timeout": 60},
     }
 }
 
