@@ -18,9 +18,14 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._preflight import
     listing,
     refuse,
     scheme,
+    warn,
 )
 
 SCHEDULERS = ("persistent", "redbeat", "django")
+
+# redbeat.schedulers.RedBeatScheduler: a lock lives five times max_interval, and each tick prolongs it.
+LOCK_INTERVALS = 5
+SHORT_LOCK = 30  # seconds for which a busy host may well hold up a process
 
 TWO_BEATS = "https://github.com/celery/django-celery-beat/issues/229"
 
@@ -31,13 +36,14 @@ FACTS: dict[str, Any] = {
     "scheduler": {"type": "str", "default": "persistent"},
     "broker_url": {"type": "str", "default": "", "no_log": True},
     "redbeat_redis_url": {"type": "str", "default": "", "no_log": True},
+    "max_interval": {"type": "int", "default": 0},
     "strays": {"type": "list", "elements": "dict", "default": []},
 }
 
 
 def check_beat(facts: dict[str, Any]) -> list[Problem]:
     """Refuse what would send a periodic task twice, or never."""
-    return [*_hosts(facts), *_scheduler(facts), *_strays(facts)]
+    return [*_hosts(facts), *_scheduler(facts), *_lock(facts), *_strays(facts)]
 
 
 def _hosts(facts: dict[str, Any]) -> list[Problem]:
@@ -88,6 +94,20 @@ def _scheduler(facts: dict[str, Any]) -> list[Problem]:
             )
         ]
     return []
+
+
+def _lock(facts: dict[str, Any]) -> list[Problem]:
+    lives = LOCK_INTERVALS * facts["max_interval"]
+    if facts["scheduler"] != "redbeat" or lives == 0 or lives >= SHORT_LOCK:
+        return []
+    return [
+        warn(
+            "celery_beat_max_interval",
+            f"{facts['max_interval']} s: redbeat's lock lives {lives} s, unless the application sets redbeat_lock_timeout",
+            f"a lock of {SHORT_LOCK} s or more: a beat that is held up for longer than that loses it and ends",
+            f"set it to {SHORT_LOCK // LOCK_INTERVALS} or more, or redbeat_lock_timeout in the application",
+        )
+    ]
 
 
 def _strays(facts: dict[str, Any]) -> list[Problem]:

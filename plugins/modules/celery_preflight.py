@@ -230,6 +230,10 @@ options:
             description: URL of the Redis that redbeat uses, if it is not the broker.
             type: str
             default: ""
+          max_interval:
+            description: Value of C(celery_beat_max_interval), in seconds.
+            type: int
+            default: 0
           strays:
             description: The RV(taskfleet.celery.celery_host_info#module:strays) of the host.
             type: list

@@ -63,6 +63,19 @@ def test_redbeat_without_redis(key):
     assert "hunter2" not in str(problem)
 
 
+@pytest.mark.parametrize("seconds", [1, 5])
+def test_a_lock_of_redbeat_that_a_busy_host_outlasts(seconds):
+    (problem,) = judge(scheduler="redbeat", max_interval=seconds)
+    assert (problem.level, problem.variable) == ("warn", "celery_beat_max_interval")
+    assert f"lives {5 * seconds} s" in problem.actual
+    assert "6 or more" in problem.remedy
+
+
+@pytest.mark.parametrize(("scheduler", "seconds"), [("redbeat", 0), ("redbeat", 6), ("persistent", 1)])
+def test_a_lock_that_lives_long_enough(scheduler, seconds):
+    assert judge(scheduler=scheduler, max_interval=seconds) == []
+
+
 def test_persistent_does_not_care_for_the_broker():
     assert judge(broker_url="amqp://h") == []
 
