@@ -96,13 +96,14 @@ def looping_service(samples, service, policy):
     if not service:
         return None
     restarts = known(service_of(samples, "restarts"))
+    often = bool(restarts) and restarts[-1] >= policy["max_restarts"]
     cites = []
-    if len(restarts) >= 2 and restarts[-1] > restarts[0] and restarts[-1] >= policy["max_restarts"]:
+    if often and restarts[-1] > restarts[0]:
         cites.append(cite(HOST, "service.restarts", restarts, "it was started again between the samples"))
     waits = service.get("substate") in _WAITS
-    if waits and (not restarts or restarts[-1] >= policy["max_restarts"] or service.get("substate") == "backoff"):
+    if waits and (not restarts or often or service.get("substate") == "backoff"):
         cites.append(cite(HOST, "service.substate", [service["substate"]], "it waits for its next start"))
-    elif restarts and restarts[-1] >= policy["max_restarts"] and _ended_in_start(samples, service):
+    elif often and _ended_in_start(samples, service):
         cites.append(
             cite(HOST, "service.main_pid", [service.get("main_pid")], "its process ended while it was looked at")
         )

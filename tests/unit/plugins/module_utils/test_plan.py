@@ -8,7 +8,8 @@ import copy
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._plan import batch_size, plan
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import REASONS, entry
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import ALARMS, FAULTS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

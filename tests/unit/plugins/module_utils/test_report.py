@@ -15,7 +15,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._policy import po
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import FINDINGS, REASONS, SUBJECTS
 from ansible_collections.taskfleet.celery.plugins.module_utils._report import lines, report
 from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import ALARMS, FAULTS, loop_blocked
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS, loop_blocked
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import Fleet
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]

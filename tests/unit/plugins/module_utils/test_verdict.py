@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judging. Most evidence is built from measured facts (see faults.py); RECORDED has what real faults left."""
+"""Judging. Most evidence is built from measured facts (see faults.py and alarms.py); RECORDED has what real faults left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pathlib
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import FINDINGS, REASONS
 from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import ALARMS, FAULTS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, Fleet, task
 
 ELSEWHERE = {"busy", "idle", "saturated", "starting", "draining", "unexpected_node"}

@@ -9,12 +9,12 @@ import copy
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import REASONS
 from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import (
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import (
     ALARMS,
-    FAULTS,
     rate_limited,
     rate_limited_and_blind,
 )
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, Fleet, task
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
