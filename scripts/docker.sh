@@ -4,9 +4,9 @@
 #
 # Exit 0: `docker info` answers. Exit 2: it cannot be had here; says why.
 set -euo pipefail
+. "$(dirname "$0")/lib.sh"
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-log=$root/.cache/logs/dockerd.log
+log=.cache/logs/dockerd.log
 packages=(docker.io iptables mmdebstrap debootstrap arch-test)
 
 answers() { docker info >/dev/null 2>&1; }
@@ -18,7 +18,7 @@ give_up() {
         "  Debian, as root:  apt-get install --no-install-recommends ${packages[*]}" \
         '  elsewhere:        install the Docker engine, start it, and let this user reach it' \
         '                    (group "docker", or DOCKER_HOST)' \
-        "Then run this again. 'make lint' and 'make units' need no Docker."
+        "Then run this again. 'make lint', 'make units' and 'make integration' need no Docker."
     exit 2
 }
 
@@ -34,13 +34,7 @@ install_packages() {
     [ "$(id -u)" = 0 ] || give_up "not installed: $(missing | xargs); this user ($(id -un)) cannot install packages"
     command -v apt-get >/dev/null || give_up "not installed: $(missing | xargs); there is no apt-get here"
     echo "docker: installing ${packages[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    local out=$root/.cache/logs/docker-install.log
-    if ! apt-get install -y --no-install-recommends "${packages[@]}" >"$out" 2>&1 &&
-        ! { apt-get update && apt-get install -y --no-install-recommends "${packages[@]}"; } >>"$out" 2>&1; then
-        tail -n 5 "$out" >&2
-        give_up "apt-get could not install the packages; the whole output is in ${out#"$root"/}"
-    fi
+    apt_install "${packages[@]}" || give_up "apt-get could not install the packages"
 }
 
 # A daemon that was killed leaves its pid file behind, and the next one refuses
@@ -73,7 +67,7 @@ wait_for_daemon() {
         sleep 0.2
     done
     tail -n 10 "$log" >&2
-    give_up "the daemon did not answer within 30 s; its output is in ${log#"$root"/}"
+    give_up "the daemon did not answer within 30 s; its output is in $log"
 }
 
 answers && [ -z "$(missing)" ] && exit 0

@@ -8,9 +8,9 @@ set -euo pipefail
 rm -f .cache/faults.json
 status=0
 export TASKFLEET_WHOLE=1
-scripts/molecule.sh heal || status=$?
-scripts/molecule.sh sentinel || status=$?
-[ -f .cache/faults.json ] || die "No round was played to its end: see .cache/logs/molecule-heal.log"
+scripts/test.sh scenario/heal || status=$?
+scripts/test.sh scenario/sentinel || status=$?
+[ -f .cache/faults.json ] || die "No round was played to its end: see .cache/logs/heal/molecule.log"
 
 .venv/bin/python - .cache/faults.json <<'PYTHON'
 import json

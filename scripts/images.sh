@@ -34,7 +34,7 @@ bootstrap() {
     fi
     local packages
     packages=$(paste -sd, "$recipe/packages.installed")
-    mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" - | docker import - "$base"
+    mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include="$packages" "$suite" - | docker import - "$base"
 }
 
 build() {

@@ -100,13 +100,17 @@ need_programs() {
         die "Missing: ${packages[*]}. On Debian, as root: apt-get install ${packages[*]}"
     fi
     printf 'Installing %s\n' "${packages[*]}" >&2
+    apt_install "${packages[@]}"
+}
+
+# apt_install PACKAGE...: waits for another installation that is under way.
+apt_install() {
+    local wait=(-o DPkg::Lock::Timeout=600)
+    export DEBIAN_FRONTEND=noninteractive
+    # Two may not update the lists at once either, and that lock nobody waits for.
     mkdir -p .cache
-    # Parts that run side by side may both need something; apt-get does not wait.
-    (
-        flock 9
-        apt-get update --quiet=2
-        DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${packages[@]}" >/dev/null
-    ) 9>.cache/apt.lock
+    flock .cache/apt.lock apt-get update --quiet=2
+    apt-get "${wait[@]}" install --quiet=2 --yes --no-install-recommends "$@" >/dev/null
 }
 
 # need_server PROGRAM PACKAGE: as need_programs, but the system's own service stays off.
@@ -121,3 +125,8 @@ need_server() (
     need_programs "$1:$2"
     [ ! -d /run/systemd/system ] || systemctl --quiet disable "$2"
 )
+
+# hosts_of SCENARIO: the names of its containers, which molecule/shared/inventory gives them.
+hosts_of() {
+    docker ps --all --format '{{.Names}}' --filter "name=^taskfleet-$(printf %s "$PWD" | sha1sum | cut -c1-6)-$1-"
+}

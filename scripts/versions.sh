@@ -38,8 +38,6 @@ make() {
     touch "$directory/.made"
 }
 
-need_server redis-server redis-server
-scripts/venv.sh dev
 mkdir -p "$environments"
 wanted=()
 for row in "${matrix[@]}"; do

@@ -1,6 +1,6 @@
 """The second deployment against the first, and a host with ten workers against a host with one.
 
-Runs against a container of its own; needs Docker and the images (`make molecule` makes them).
+Runs against a container of its own; needs Docker and the images.
 """
 
 from __future__ import annotations

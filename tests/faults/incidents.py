@@ -48,8 +48,8 @@ ROUNDS = (
     "broker_replica",
     "mute",
 )
-# Further ways to the same reasons, and what takes long to come about: for `make faults`.
-WHOLE_ROUNDS = ROUNDS[6:]
+# The one that `make test` plays: faults that a restart heals, and a false alarm. `make faults` plays all.
+QUICK_ROUND = "alone"
 
 # Short patience, and brakes that let a fleet be healed at once that is broken on purpose.
 PATIENCE = {"celery_health_start_grace": 40, "celery_health_interval": 5, "celery_health_stall_after": 10}
