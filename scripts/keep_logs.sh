@@ -11,7 +11,8 @@ scenario=${1:?usage: scripts/keep_logs.sh SCENARIO}
 kept=.cache/logs/$scenario
 shown=40
 each=8 # of one file, so that a talkative one leaves room for the others
-matters='error|critical|fatal|traceback|exception|refused|timed out|timeout|killed|terminated|failed|lost'
+matters='\b(error|critical|fatal|traceback|exception|refused|timed out|killed|terminated|failed|lost)\b'
+noise='Invoked with|: INFO/' # Ansible's own lines, which tell every argument, and what a worker says of each task
 
 # Runs on a host, and writes an archive.
 # shellcheck disable=SC2016  # expanded there
@@ -41,7 +42,7 @@ done
 last_lines() {
     printf 'Kept below %s. The last lines of it that matter:\n' "$kept"
     find "$kept" -name '*.log' -not -name molecule.log -size +0 | sort | while read -r file; do
-        grep -aiE "$matters" "$file" | tail -n "$each" | cut -c1-300 | sed "s|^|${file#"$kept"/}: |" || true
+        grep -aiE "$matters" "$file" | grep -avE "$noise" | tail -n "$each" | cut -c1-300 | sed "s|^|${file#"$kept"/}: |" || true
     done | tail -n "$shown"
 }
 last_lines >"$kept/last-lines.txt"

@@ -10,10 +10,8 @@ scenario=${1:?usage: scripts/scenario.sh SCENARIO}
 kept=.cache/logs/$scenario
 export PATH=$PWD/.venv/bin:$PATH MOLECULE_GLOB="molecule/*/molecule.yml" NO_COLOR=1 PY_COLORS=0 ANSIBLE_NOCOLOR=1
 
-interrupted() {
-    hosts_of "$scenario" | xargs --no-run-if-empty docker rm --force >/dev/null
-    exit 130
-}
+configs=(-c .config/molecule/config.yml)
+[ -n "${TASKFLEET_WHOLE:-}" ] || configs+=(-c .config/molecule/quick.yml)
 
 # What the first try left is what tells why there is a second one.
 if [ "${TASKFLEET_TRY:-1}" != 1 ]; then
@@ -23,9 +21,10 @@ fi
 rm -rf "$kept"
 mkdir -p "$kept" .cache/molecule
 
-trap interrupted INT TERM
+# Nobody uses the hosts of a run that was broken off.
+trap 'hosts_of "$scenario" | xargs --no-run-if-empty docker rm --force >/dev/null; exit 130' INT TERM
 status=0
-molecule -c .config/molecule/config.yml test --scenario-name "$scenario" 2>&1 | tee "$kept/molecule.log" || status=$?
+molecule "${configs[@]}" test --scenario-name "$scenario" 2>&1 | tee "$kept/molecule.log" || status=$?
 if [ "$status" -ne 0 ]; then
     cat "$kept/last-lines.txt" || echo "$kept holds nothing of the hosts: there were none."
     # The runner names the tests that failed; where none did, a stage before them broke off.
