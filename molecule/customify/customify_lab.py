@@ -37,11 +37,11 @@ def half_open(worker):
     def port():
         return json.loads(HOST.python(WAITING, "customify-run", "python", "-")).get(worker.node)
 
-    found = wait_for(port, 60, f"{worker.node} waits for tasks")
+    found = wait_for(port, f"{worker.node} waits for tasks")
     with HOST.dropped(
         f"INPUT -p tcp --sport {BROKER} --dport {found}", f"INPUT -p tcp --sport {found} --dport {BROKER}"
     ):
-        wait_for(lambda: not port(), 60, f"Redis no longer sees {worker.node} wait")
+        wait_for(lambda: not port(), f"Redis no longer sees {worker.node} wait")
         yield
 
 
@@ -80,7 +80,7 @@ def stranger(queues):
         f" --pool=solo --pidfile= --loglevel=INFO"
     )
     try:
-        wait_for(lambda: HOST.inspect("ping", STRANGER), 60, "the stranger answers")
+        wait_for(lambda: HOST.inspect("ping", STRANGER), "the stranger answers")
         yield
     finally:
         HOST.on.run("systemctl stop laptop")

@@ -13,4 +13,4 @@ def inject(fleet):
 
 def undo(fleet):
     fleet.redis("DEL", "blind")
-    wait_for(lambda: '"blind"' not in fleet.redis("HVALS", "unacked"), 60, "what was taken of it is done")
+    wait_for(lambda: '"blind"' not in fleet.redis("HVALS", "unacked"), "what was taken of it is done")

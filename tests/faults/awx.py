@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ansible_runner
+from helpers import RUN_PATIENCE
 
 
 @dataclass
@@ -29,7 +30,7 @@ def run_as_awx(tmp_path, name, **extra_vars):
         cmdline=" ".join(f"--inventory={path}" for path in os.environ["TASKFLEET_INVENTORIES"].split(":")),
         extravars={"celery_report_dir": str(reports), **extra_vars},
         envvars={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        settings={"idle_timeout": 200, "pexpect_timeout": 5},
+        settings={"idle_timeout": RUN_PATIENCE, "pexpect_timeout": 5},
         quiet=True,
     )
     assert run.status == "successful", run.stdout.read()[-6000:]

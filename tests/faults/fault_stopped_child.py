@@ -22,7 +22,7 @@ def stopped_without_task(fleet, pid):
     fleet.signal("STOP", pid)
     # The main process may yet have to read that a task was begun.
     moment = time.time() + 2
-    beat = wait_for(lambda: beat_after(fleet, moment), 30, "the sentinel looks at its pool again")
+    beat = wait_for(lambda: beat_after(fleet, moment), "the sentinel looks at its pool again")
     if any(child["pid"] == pid and child["busy_with"] for child in beat["children"]):
         fleet.signal("CONT", pid)
         return False
@@ -31,7 +31,7 @@ def stopped_without_task(fleet, pid):
 
 def inject(fleet):
     pid = fleet.children(NODE)[0]
-    wait_for(lambda: stopped_without_task(fleet, pid), 60, "a process of its pool is stopped while it has no task")
+    wait_for(lambda: stopped_without_task(fleet, pid), "a process of its pool is stopped while it has no task")
     fleet.send("sleep_for", 0.1, queue="child", times=4)
 
 

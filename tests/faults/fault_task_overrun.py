@@ -18,4 +18,4 @@ def settled(fleet):
 
 def undo(fleet):
     # It ends by itself, and no restart would be quicker: the pool waits for it.
-    wait_for(lambda: not fleet.heartbeats()[NODE]["active"], 180, "the task has ended")
+    wait_for(lambda: not fleet.heartbeats()[NODE]["active"], "the task has ended")

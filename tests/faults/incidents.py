@@ -124,7 +124,7 @@ class Fleet:
         """Restart a worker, and do not wait until it has started."""
         before = self.pid(name)
         self.check(f"systemctl restart --no-block {self.service(name).name}.service")
-        wait_for(lambda: self.pid(name) != before or not before, 60, f"the old process of {name} ends")
+        wait_for(lambda: self.pid(name) != before or not before, f"the old process of {name} ends")
 
     def control(self, name, command, **arguments):
         """Send a command of remote control to a worker, which must do it."""
@@ -166,9 +166,9 @@ class Fleet:
         for name in changed.union(self.ill()):
             self.restart(name)
 
-    def wait_well(self, timeout=180):
+    def wait_well(self):
         """Wait until all workers are well."""
-        wait_for(lambda: not self.ill(), timeout, "all workers are well, by the word of their sentinels")
+        wait_for(lambda: not self.ill(), "all workers are well, by the word of their sentinels")
 
 
 def well(worker, pid, beat):
@@ -267,7 +267,7 @@ def play(incidents, fleet):
             fleet.wait_well()
             watch.over.set()
             watch.join()
-            story.lost = ledger.lost(90)
+            story.lost = ledger.lost()
             story.sent = len(ledger.sent)
             story.held = fleet.redis("HVALS", "unacked") if story.lost else ""
     except BaseException:
@@ -284,13 +284,13 @@ def begin(incidents, fleet):
         one.begun = time.monotonic()
         one.do("inject", fleet)
     for one in incidents:
-        wait_for(lambda one=one: one.do("settled", fleet), 120, f"{one.name} has come about")
+        wait_for(lambda one=one: one.do("settled", fleet), f"{one.name} has come about")
 
 
 def heal(incidents):
     """Run restart_idle, with the further inventories that the incidents have."""
     further = [path for one in incidents for path in getattr(one.told, "INVENTORIES", ())]
-    run = playbook("restart_idle", timeout=600, inventories=further, **PATIENCE, **OPEN_BRAKES)
+    run = playbook("restart_idle", inventories=further, **PATIENCE, **OPEN_BRAKES)
     assert run.report, run.stdout[-6000:]
     return run
 

@@ -31,6 +31,6 @@ def test_delivery_goes_through_pgbouncer():
     def states():
         return json.loads(HOST.check("breathecode-run python manage.py check_task_status").splitlines()[-1])["by_state"]
 
-    wait_for(lambda: states().get("DONE"), 60, "the delivery is done")
+    wait_for(lambda: states().get("DONE"), "the delivery is done")
     port = "from breathecode.settings import DATABASES; print(DATABASES['default']['PORT'])"
     assert HOST.check(f'breathecode-run python -c "{port}"') == "6432"

@@ -15,9 +15,9 @@ from lab import Ledger
 def test_what_waits_is_told_by_state_and_by_age(tmp_path):
     wait_until_content(HOST.workers)
     with Ledger(HOST, task=DELIVER, args=[20], rate=20, limit=60) as ledger:
-        wait_for(lambda: len(ledger.sent) == 60, 60, "all are sent")
-        wait_for(lambda: queue()["unacked"], 60, "the management API has counted")
-        told = wait_for(lambda: (queue()["oldest_age"] or 0) >= 10 and queue(), 60, "the next message waits for 10 s")
+        wait_for(lambda: len(ledger.sent) == 60, "all are sent")
+        wait_for(lambda: queue()["unacked"], "the management API has counted")
+        told = wait_for(lambda: (queue()["oldest_age"] or 0) >= 10 and queue(), "the next message waits for 10 s")
         assert told["ready"] >= 20
         assert told["consumers"] == 12
         assert told["oldest_age_of"] == "ready"
@@ -29,4 +29,4 @@ def test_what_waits_is_told_by_state_and_by_age(tmp_path):
             [inspect] = [json.load(packed.extractfile(one)) for one in packed if one.name.endswith("/inspect.json")]
         running = [task["name"] for told in inspect["nodes"].values() for task in told["active"]]
         assert running.count(DELIVER) >= 12
-        assert ledger.lost(timeout=180) == {}
+        assert ledger.lost() == {}

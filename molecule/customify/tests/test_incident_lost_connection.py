@@ -14,7 +14,7 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
     wait_until_well()
     worker, before = WORKERS["w1"], pids()
     with half_open(worker), Ledger(HOST, task=EMAIL, queues=["default", "high_priority"], rate=5) as ledger:
-        wait_for(lambda: worker.heartbeat["problem"], 60, "its sentinel notices")
+        wait_for(lambda: worker.heartbeat["problem"], "its sentinel notices")
         assert HOST.inspect("ping", worker.node) == {worker.node: {"ok": "pong"}}
         assert EMAIL in HOST.inspect("registered", worker.node)[worker.node]
         seen = concluded("health")
@@ -25,5 +25,5 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
         assert healed.rc == 0, healed.stdout
         assert healed.restarted == [worker.node], healed.stdout
         assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes
-        assert ledger.lost(timeout=60) == {}
+        assert ledger.lost() == {}
     assert moved(before) == {worker.node}

@@ -21,4 +21,4 @@ def test_rate_limit_is_no_reason_to_restart():
     assert {verdict for verdict, _activity in told} == {"healthy"}, seen.causes
     assert playbook("restart_idle").restarted == []
     assert pids() == before
-    wait_for(lambda: designs("show", last)["status"] == "published", 180, "the last design is published")
+    wait_for(lambda: designs("show", last)["status"] == "published", "the last design is published")

@@ -107,4 +107,4 @@ def test_output_shows_no_secret(changed):
 def test_workers_answer_after_the_change():
     host = host_named("worker1")
     expected = {"general@worker1", "urgent@worker1", "general@worker2"}
-    wait_for(lambda: set(host.inspect("ping")) == expected, 60, f"exactly {sorted(expected)} answer")
+    wait_for(lambda: set(host.inspect("ping")) == expected, f"exactly {sorted(expected)} answer")

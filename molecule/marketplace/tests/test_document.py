@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from helpers import wait_for
+from helpers import PATIENCE, wait_for
 from lab import Ledger
 
 BEAT = """
@@ -15,7 +15,7 @@ print(json.dumps({name: [entry["task"], entry["schedule"]] for name, entry in ap
 """
 METRICS = """
 import sys, urllib.request
-print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode())
+print(urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2])).read().decode())
 """
 ENTRIES = {
     "check-flash-promos-every-minute": ["promotions.tasks.check_active_promos", 60.0],
@@ -58,7 +58,6 @@ def test_beat_sends_each_entry(beat_host):
     often = [ENTRIES[name][0] for name in ENTRIES if ENTRIES[name][1] <= 60]
     wait_for(
         lambda: all(totals(beat_host).get(task, 0) > before.get(task, 0) for task in often),
-        30,
         "the entries of beat that are due reach the worker",
     )
 
@@ -77,7 +76,7 @@ def test_the_five_metrics(flower_host):
     url = flower_host.facts["flower_url"].rstrip("/") + "/metrics"
 
     def metrics():
-        return flower_host.python(METRICS, "python3", "-", url)
+        return flower_host.python(METRICS, "python3", "-", url, str(PATIENCE))
 
     flower_host.client(do="call", task="promotions.tasks.confirm_purchase")
     # Per minute, by rate(): finished and failed tasks are labels of one counter.
@@ -88,7 +87,7 @@ def test_the_five_metrics(flower_host):
         r'flower_task_runtime_seconds_count\{.*task="promotions.tasks.confirm_purchase"',
         r'flower_worker_online\{worker="celery@market"\} 1',
     ):
-        wait_for(lambda wanted=wanted: re.search(wanted, metrics()), 60, f"Flower's metrics have {wanted}")
+        wait_for(lambda wanted=wanted: re.search(wanted, metrics()), f"Flower's metrics have {wanted}")
     told = flower_host.ask("celery_queue_info", queues=["celery"])
     assert isinstance(told["queues"]["celery"]["ready"], int)
 
@@ -98,7 +97,7 @@ def test_soft_restart_replaces_the_pool(worker):
     main = worker.pid
     children = worker.host.inspect("stats", worker.node)[worker.node]["pool"]["processes"]
     with Ledger(worker.host, "promotions.tasks.confirm_purchase", args=[0.5], queues=worker.queues, rate=4) as ledger:
-        worker.host.ask("celery_control", command="pool_restart", destination=[worker.node], timeout=60)
+        worker.host.ask("celery_control", command="pool_restart", destination=[worker.node])
         assert ledger.lost() == {}
     now = worker.host.inspect("stats", worker.node)[worker.node]["pool"]["processes"]
     assert not set(now) & set(children)

@@ -19,7 +19,7 @@ def sent(host):
 
 def works(host):
     before = sent(host)
-    wait_for(lambda: sent(host) > before, 60, "beat sends")
+    wait_for(lambda: sent(host) > before, "beat sends")
     assert playbook("health").ill == {}
 
 
@@ -37,7 +37,7 @@ def test_schedule_belongs_to_root():
     host.check(f"chmod 0600 {' '.join(schedule(host))}")
     host.check(f"chown root:root {host.facts['state_dir']}")
     host.on.run(f"supervisorctl start {beat.name}")
-    wait_for(lambda: "FATAL" in host.on.run(f"supervisorctl status {beat.name}").stdout, 300, "supervisor gives up")
+    wait_for(lambda: "FATAL" in host.on.run(f"supervisorctl status {beat.name}").stdout, "supervisor gives up")
     assert "PermissionError" in beat.log(60)
     run = playbook("health")
     assert set(run.ill) == {"beat"}, run.causes
@@ -69,12 +69,12 @@ def test_two_beats():
         ["docker", "exec", other.container, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_for(lambda: other.on.run("pgrep -f schedule=/tmp/stray").rc == 0, 60, "a second beat runs")
-        wait_for(lambda: ("two_beats", "beat") in playbook("health").findings, 60, "health names two beats")
+        wait_for(lambda: other.on.run("pgrep -f schedule=/tmp/stray").rc == 0, "a second beat runs")
+        wait_for(lambda: ("two_beats", "beat") in playbook("health").findings, "health names two beats")
         done = playbook("beat_reset", celery_beat_stop_strays=True)
         assert done.rc == 0, done.stdout
         assert "omega" in done.stdout
-        wait_for(lambda: stray.poll() is not None, 60, "the second beat has ended")
+        wait_for(lambda: stray.poll() is not None, "the second beat has ended")
     finally:
         other.on.run("pkill -f schedule=/tmp/stray")
     works(host)

@@ -14,7 +14,7 @@ def test_only_the_silent_worker_is_restarted():
     silent = host_named("alpha").workers[0]
     before = pids()
     with Ledger(app.host, "provision_task", args=[0.2], queues=["mikrom:queue"], rate=4) as ledger:
-        wait_for(lambda: len(ledger.done()) > 8, 60, "tasks are done")
+        wait_for(lambda: len(ledger.done()) > 8, "tasks are done")
         silent.host.check(f"kill -STOP {silent.pid}")
         seen = concluded("health")
         assert seen.verdicts[silent.node] == ("stuck", "loop_stalled"), seen.causes
@@ -23,6 +23,6 @@ def test_only_the_silent_worker_is_restarted():
         assert run.rc == 0, run.stdout
         assert run.restarted == [silent.node]
         assert run.ill == {}, run.causes
-        assert ledger.lost(120) == {}
+        assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
     assert moved(before) == {silent.node}

@@ -17,7 +17,7 @@ def test_a_worker_does_not_need_the_directory_and_the_deployment_mends_it():
     # The service manager opens the logs, so that a worker starts all the same.
     worker.stop()
     worker.start()
-    wait_for(lambda: worker.node in host.inspect("ping", worker.node), 60, "it answers")
+    wait_for(lambda: worker.node in host.inspect("ping", worker.node), "it answers")
     assert playbook("health").ill == {}
     deployed("--limit=alpha")
     told = host.on.file(directory)

@@ -8,20 +8,23 @@ import time
 
 from celery.app.utils import find_app
 
+request = json.loads(sys.argv[1])
+patience = request.pop("patience")
 
-def call(app, task, args=(), queue=None, times=1, timeout=30):
+
+def call(app, task, args=(), queue=None, times=1):
     sent = [app.send_task(task, args=args, **({"queue": queue} if queue else {})) for _number in range(times)]
-    return [result.get(timeout=timeout) for result in sent]
+    return [result.get(timeout=patience) for result in sent]
 
 
-def follow(app, task, args=(), queue=None, timeout=60):
+def follow(app, task, args=(), queue=None):
     """Send a task, tell in a line of its own when a worker runs it, and answer with its result."""
     sent = app.send_task(task, args=args, **({"queue": queue} if queue else {}))
-    end = time.monotonic() + timeout
+    end = time.monotonic() + patience
     while sent.state != "STARTED" and time.monotonic() < end:
         time.sleep(0.05)
     print(sent.state, flush=True)
-    return sent.get(timeout=timeout)
+    return sent.get(timeout=patience)
 
 
 def send(app, task, args=(), queue=None, times=1, **options):
@@ -30,7 +33,7 @@ def send(app, task, args=(), queue=None, times=1, **options):
 
 
 def inspect(app, method, nodes=None):
-    """Ask these nodes, and wait for no others; or ask all, and wait as long as anybody may need."""
+    """Ask these nodes, and wait for no others; or ask all. Whoever is late is left out: the tests ask again."""
     found = (
         app.control.inspect(timeout=10, destination=nodes, limit=len(nodes))
         if nodes
@@ -41,10 +44,10 @@ def inspect(app, method, nodes=None):
 
 def control(app, command, nodes, arguments=None):
     """Send a command of remote control; what each node answers."""
-    return app.control.broadcast(command, arguments or {}, destination=nodes, reply=True, timeout=10, limit=len(nodes))
+    reply = {"reply": True, "timeout": patience, "limit": len(nodes)}
+    return app.control.broadcast(command, arguments or {}, destination=nodes, **reply)
 
 
-request = json.loads(sys.argv[1])
 found = find_app(request.pop("app"))
 verbs = {"call": call, "follow": follow, "send": send, "inspect": inspect, "control": control}
 print(json.dumps(verbs[request.pop("do")](found, **request)))

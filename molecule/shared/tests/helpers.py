@@ -20,8 +20,14 @@ FACTS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 CLIENT = Path(__file__).with_name("client.py").read_text(encoding="utf-8")
 PROGRAM = Path(__file__).with_name("program.py").read_text(encoding="utf-8")
 
+# Seconds. The bound of a wait that proves nothing about speed, as nearly all do: a busy machine may stand still for a
+# while, or be several times slower than usual, and nothing that is tested is to blame for it.
+PATIENCE = 300
+# The same for a program that has several such waits in it.
+RUN_PATIENCE = 6 * PATIENCE
 
-def wait_for(predicate, timeout, why):
+
+def wait_for(predicate, why, timeout=PATIENCE):
     """Call the predicate until it answers something true; return that, or fail saying why it was waited for."""
     end = time.monotonic() + timeout
     pause = 0.1
@@ -39,7 +45,7 @@ def wait_for(predicate, timeout, why):
 def finished(process):
     """Wait for a process that must succeed; what it still had to print."""
     try:
-        output, errors = process.communicate(timeout=180)
+        output, errors = process.communicate(timeout=RUN_PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
@@ -180,6 +186,7 @@ class Host:
             "chdir": self.facts["source_dir"],
             "environment_file": f"{self.facts['config_dir']}/celery.env",
             "user": self.facts["user"],
+            "timeout": PATIENCE,
         }
         return module(self, module_name, **connection, **arguments)
 
@@ -214,7 +221,7 @@ class Host:
             yield lambda: json.loads(finished(process).splitlines()[-1])
 
     def _client(self, **request):
-        request["app"] = self.facts["module"]
+        request.update(app=self.facts["module"], patience=PATIENCE)
         run = f"{self.facts['bin_dir']}/{self.app}-run"
         return self._python(CLIENT, run, "python", "-B", "-", json.dumps(request))
 
@@ -279,7 +286,7 @@ APPS = [App(name, [host for host in HOSTS if host.app == name]) for name in sort
 def wait_until_content(workers):
     """Wait until the sentinels of these workers find nothing wrong."""
     for worker in workers:
-        wait_for(worker.is_content, 120, f"the sentinel of {worker.node} is content")
+        wait_for(worker.is_content, f"the sentinel of {worker.node} is content")
 
 
 def host_named(name):
@@ -301,11 +308,11 @@ def failures(run):
     return "\n".join(line[:2000] for line in lines if line.startswith(("fatal:", "failed:", "[ERROR]")))
 
 
-def ansible(program, *arguments, timeout=600):
+def ansible(program, *arguments):
     """Run one of Ansible's programs on the scenario's inventories; return the finished process."""
     inventories = [f"--inventory={source}" for source in os.environ["TASKFLEET_INVENTORIES"].split(":")]
     argv = [str(Path(sys.executable).with_name(program)), *inventories, *arguments]
-    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=RUN_PATIENCE, check=False)
 
 
 def deploy(*arguments):

@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
-from helpers import APPS, HOSTS, ansible, deploy, failures, wait_for
+from helpers import APPS, HOSTS, PATIENCE, ansible, deploy, failures, wait_for
 
 LOG_LINES = 20_000  # of a worker, looked through for a task that was lost
 SENDER = Path(__file__).with_name("sender.py").read_text(encoding="utf-8")
@@ -20,10 +20,9 @@ SENDER = Path(__file__).with_name("sender.py").read_text(encoding="utf-8")
 class Run:
     """A playbook that was run, and what it wrote."""
 
-    def __init__(self, done, seconds, directory):
+    def __init__(self, done, directory):
         self.rc = done.returncode
         self.stdout = done.stdout + done.stderr
-        self.seconds = seconds
         self.report = _read(directory / "report.json")
         self.before = _read(directory / "before.json")
         self.heal = _read(directory / "heal.json") or _read(directory / "rolling.json")
@@ -64,18 +63,17 @@ def _read(path):
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def playbook(name, check=False, timeout=300, inventories=(), **extra_vars):
+def playbook(name, check=False, inventories=(), **extra_vars):
     """Run a playbook of the collection on the scenario's inventories, and on further ones.
 
     Its reports go to a directory of their own.
     """
-    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="celery-reports-") as directory:
         told = {"celery_report_dir": directory, **extra_vars}
         arguments = [f"--inventory={path}" for path in inventories] + (["--check"] if check else [])
         arguments += ["--extra-vars", json.dumps(told), f"taskfleet.celery.{name}"]
-        done = ansible("ansible-playbook", *arguments, timeout=timeout)
-        return Run(done, time.monotonic() - begun, Path(directory))
+        done = ansible("ansible-playbook", *arguments)
+        return Run(done, Path(directory))
 
 
 def concluded(name, **options):
@@ -151,7 +149,7 @@ class Ledger:
         self.process = self.host.start_process(run, "python", "-B", "-c", SENDER, json.dumps(self.request))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        wait_for(lambda: self.sent or self.process.poll() is not None, 60, "the ledger's client sends")
+        wait_for(lambda: self.sent or self.process.poll() is not None, "the ledger's client sends")
         return self
 
     def _read(self):
@@ -173,8 +171,8 @@ class Ledger:
         with any client of kombu, whatever the worker does.
         """
         self._tell("hold")
-        wait_for(lambda: self.is_held, 60, "the ledger's client holds its tasks back")
-        wait_for(lambda: set(self.sent) <= set(self.done()), 60, "all that was sent is done")
+        wait_for(lambda: self.is_held, "the ledger's client holds its tasks back")
+        wait_for(lambda: set(self.sent) <= set(self.done()), "all that was sent is done")
         try:
             yield
         finally:
@@ -191,11 +189,11 @@ class Ledger:
             return
         self.process.stdin.close()
         try:
-            self.process.wait(timeout=60)
+            self.process.wait(timeout=PATIENCE)
         except BaseException:
             self.process.kill()
             raise
-        self.reader.join(timeout=10)
+        self.reader.join(timeout=PATIENCE)
         assert self.process.returncode == 0, f"the ledger's client failed:\n{self.process.stderr.read()}"
 
     def __exit__(self, *_problem):
@@ -209,13 +207,13 @@ class Ledger:
                 lines += host.on.run(f"grep ^{self.name}- {self.path}").stdout.split()
         return Counter(lines)
 
-    def lost(self, timeout=60):
-        """Return {name: {node: what its log says last}} of the tasks that are not done after waiting so long.
+    def lost(self):
+        """Return {name: {node: what its log says last}} of the tasks that are not done after waiting for them.
 
         Ends the sending.
         """
         self.stop()
-        end = time.monotonic() + timeout
+        end = time.monotonic() + PATIENCE
         while True:
             missing = set(self.sent) - set(self.done())
             if not missing or time.monotonic() > end:

@@ -15,8 +15,9 @@ from celery.app.utils import find_app
 
 request = json.loads(sys.argv[1])
 app = find_app(request["app"])
-# A broker that hangs must not hold up the client for ever, and RabbitMQ says what it took only if asked to.
-extra = {"confirm_publish": True} if app.conf.broker_url.startswith(("amqp", "pyamqp")) else {"socket_timeout": 5}
+# A broker that hangs must not hold up the client for ever, one on a busy machine may take its time, and RabbitMQ says
+# what it took only if asked to.
+extra = {"confirm_publish": True} if app.conf.broker_url.startswith(("amqp", "pyamqp")) else {"socket_timeout": 60}
 app.conf.broker_transport_options = {**(app.conf.broker_transport_options or {}), **extra}
 app.conf.task_ignore_result = True
 

@@ -76,7 +76,7 @@ def test_host_info_knows_the_pools(worker_host):
             for worker in worker_host.workers
         }
 
-    wait_for(lambda: children() == pools(), 60, "host and workers name the same processes")
+    wait_for(lambda: children() == pools(), "host and workers name the same processes")
 
 
 def test_host_info_knows_clock_and_disks_and_no_secret(machine):
@@ -99,7 +99,7 @@ def test_host_info_of_a_stopped_worker(worker_host):
     assert entry["service"]["state"] == "inactive"
     assert entry["processes"] == []
     assert (entry["sockets"], entry["missing"]["sockets"]) == (None, "no process runs")
-    wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), 60, f"{worker.node} answers again")
+    wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), f"{worker.node} answers again")
 
 
 def test_beat_info(beat_host):

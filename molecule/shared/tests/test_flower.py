@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import json
 
-from helpers import APPS, wait_for
+from helpers import APPS, PATIENCE, wait_for
 
 FETCH = """
 import json, sys, urllib.error, urllib.request
-url, authorization = json.loads({request!r})
+url, authorization, patience = json.loads({request!r})
 headers = {{"Authorization": authorization}} if authorization else {{}}
 try:
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=patience) as answer:
         status, body = answer.status, answer.read().decode()
 except urllib.error.HTTPError as error:
     status, body = error.code, ""
@@ -23,7 +23,7 @@ print(json.dumps([status, body]))
 def fetch(host, path, user=None):
     url = host.facts["flower_url"].rstrip("/") + path
     authorization = f"Basic {base64_of(user)}" if user else None
-    source = FETCH.format(request=json.dumps([url, authorization]))
+    source = FETCH.format(request=json.dumps([url, authorization, PATIENCE]))
     return json.loads(host.python(source, "python3", "-"))
 
 
@@ -52,7 +52,7 @@ def test_lists_the_workers(flower_host):
         status, body = fetch(flower_host, "/api/workers?refresh=1", user)
         return status == 200 and set(json.loads(body)) == expected
 
-    wait_for(listed, 60, f"Flower lists exactly {sorted(expected)}")
+    wait_for(listed, f"Flower lists exactly {sorted(expected)}")
 
 
 def test_listens_on_loopback_only(flower_host):

@@ -44,7 +44,7 @@ def test_beat_entries_arrive(app):
         return sum(stats["total"].get("shop.tasks.tick", 0) for stats in app.host.inspect("stats", *app.nodes).values())
 
     before = ticks()
-    wait_for(lambda: ticks() >= before + 2, 60, "two more entries of beat, one every two seconds, reach a worker")
+    wait_for(lambda: ticks() >= before + 2, "two more entries of beat, one every two seconds, reach a worker")
 
 
 def test_running_task_survives_stop(worker_host):
@@ -57,5 +57,5 @@ def test_running_task_survives_stop(worker_host):
             assert result() == 6
         finally:
             worker.start()
-    wait_for(lambda: worker.is_running and worker.pid != old, 60, f"{worker.name} runs again")
-    wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), 60, f"{worker.node} answers again")
+    wait_for(lambda: worker.is_running and worker.pid != old, f"{worker.name} runs again")
+    wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), f"{worker.node} answers again")
