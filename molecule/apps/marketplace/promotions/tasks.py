@@ -85,6 +85,16 @@ def confirm_purchase(seconds=0, entry=""):
 
 
 @shared_task
+def await_payment(path, entry=""):
+    """Wait until a payment has arrived, as a file, for ten minutes at most; then write the entry to the ledger."""
+    end = time.monotonic() + 600
+    while not os.path.exists(path) and time.monotonic() < end:
+        time.sleep(0.1)
+    _note(entry)
+    return entry
+
+
+@shared_task
 def timeouts():
     """Return the limits that the process was given."""
     names = ("CELERY_OPERATION_TIMEOUT", "CELERY_TASK_SOFT_TIME_LIMIT", "CELERY_TASK_HARD_TIME_LIMIT")

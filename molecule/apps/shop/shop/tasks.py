@@ -45,6 +45,15 @@ def sleep_for(seconds, entry=""):
 
 
 @app.task
+def work_until(path):
+    """Work until a file appears, for ten minutes at most."""
+    end = time.monotonic() + 600
+    while not os.path.exists(path) and time.monotonic() < end:
+        time.sleep(0.1)
+    return path
+
+
+@app.task
 def hog(seconds):
     """Block the whole thread, with every greenlet in it."""
     ctypes.CDLL(None).sleep(int(seconds))

@@ -44,6 +44,16 @@ def provision_task(seconds=0, entry=""):
     return entry
 
 
+@celery_app.task(name="await_boot_task")
+def await_boot_task(path, entry=""):
+    """Wait until a machine has booted, as a file, for as long as an operation may take."""
+    end = time.monotonic() + settings.ANSIBLE_PLAYBOOK_TIMEOUT
+    while not os.path.exists(path) and time.monotonic() < end:
+        time.sleep(0.1)
+    _note(entry)
+    return entry
+
+
 @celery_app.task(name="console_task")
 def console_task(path, entry=""):
     """Read what a machine writes to its console, a pipe: opening it blocks until somebody writes."""
