@@ -6,11 +6,11 @@ import json
 
 from breathecode_lab import DELIVER, HOST
 from helpers import wait_for
-from lab import playbook
+from lab import concluded
 
 
 def test_twelve_workers_with_a_process_each():
-    stats = HOST.inspect("stats", *(worker.node for worker in HOST.workers))
+    stats = HOST.answers("stats", *(worker.node for worker in HOST.workers))
     assert sorted(stats) == sorted(f"celeryworker-{number}@dyno" for number in range(1, 13))
     scaled = {name: stats.pop(f"{name}@dyno")["autoscaler"] for name in ("celeryworker-11", "celeryworker-12")}
     assert {(told["max"], told["min"]) for told in scaled.values()} == {(2, 1)}
@@ -18,7 +18,7 @@ def test_twelve_workers_with_a_process_each():
 
 
 def test_health():
-    run = playbook("health")
+    run = concluded("health")
     assert run.rc == 0, run.stdout
     assert {verdict for verdict, _reason in run.verdicts.values()} == {"healthy"}, run.causes
     assert len(run.verdicts) == 12

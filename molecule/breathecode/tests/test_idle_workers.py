@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from breathecode_lab import DELIVER, HOST, path_lost, queue
 from helpers import wait_for, wait_until_content
-from lab import Ledger, concluded, moved, pids
+from lab import Ledger, concluded, decided, moved, pids
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(7, marks=pytest.mark.whole)])
@@ -42,5 +42,6 @@ def test_idle_workers_are_named_and_restarted_and_no_others(count):
         assert moved(before) == {worker.node for worker in idle}
         # The queue drains, and nothing of it is lost.
         assert ledger.lost() == {}
-    assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes
+    well = decided(healed)
+    assert {verdict for verdict, _reason in well.verdicts.values()} == {"healthy"}, well.causes
     wait_for(lambda: queue()["ready"] == 0, "the queue has drained")

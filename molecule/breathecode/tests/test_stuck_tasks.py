@@ -6,15 +6,19 @@ import json
 import tarfile
 
 import pytest
-from breathecode_lab import DELIVER, HOST, queue
-from helpers import ansible, wait_for, wait_until_content
+from breathecode_lab import HOST, queue
+from helpers import Gate, ansible, wait_for, wait_until_content
 from lab import Ledger
+
+
+DELIVER = "task_manager.tasks.deliver_to"
 
 
 @pytest.mark.whole
 def test_what_waits_is_told_by_state_and_by_age(tmp_path):
     wait_until_content(HOST.workers)
-    with Ledger(HOST, task=DELIVER, args=[20], rate=20, limit=60) as ledger:
+    gate = Gate(HOST)
+    with Ledger(HOST, task=DELIVER, args=[gate.path], rate=20, limit=60) as ledger, gate:
         wait_for(lambda: len(ledger.sent) == 60, "all are sent")
         wait_for(lambda: queue()["unacked"], "the management API has counted")
         told = wait_for(lambda: (queue()["oldest_age"] or 0) >= 10 and queue(), "the next message waits for 10 s")
@@ -29,4 +33,4 @@ def test_what_waits_is_told_by_state_and_by_age(tmp_path):
             [inspect] = [json.load(packed.extractfile(one)) for one in packed if one.name.endswith("/inspect.json")]
         running = [task["name"] for told in inspect["nodes"].values() for task in told["active"]]
         assert running.count(DELIVER) >= 12
-        assert ledger.lost() == {}
+    assert ledger.lost() == {}

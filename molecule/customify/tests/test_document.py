@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from customify_lab import EMAIL, HOST, designs, wait_until_well
 from helpers import wait_for
-from lab import Ledger, playbook
+from lab import Ledger, concluded, playbook
 
 RENDER = "render_design_preview"
 
 
 def test_workers_are_set_up_as_the_document_says():
-    [conf] = HOST.inspect("conf", "w1@studio").values()
+    [conf] = HOST.answers("conf", "w1@studio").values()
     assert conf["task_annotations"][RENDER] == {"rate_limit": "10/m", "time_limit": 300, "soft_time_limit": 240}
     assert (conf["task_acks_late"], conf["task_reject_on_worker_lost"]) == (True, True)
     assert (conf["worker_prefetch_multiplier"], conf["worker_max_tasks_per_child"]) == (1, 1000)
     assert conf["result_backend"].startswith("db+postgresql")
-    [stats] = HOST.inspect("stats", "w1@studio").values()
+    [stats] = HOST.answers("stats", "w1@studio").values()
     assert (stats["pool"]["max-concurrency"], stats["pool"]["max-tasks-per-child"]) == (2, 1000)
-    [queues] = HOST.inspect("active_queues", "w1@studio").values()
+    [queues] = HOST.answers("active_queues", "w1@studio").values()
     assert {queue["name"] for queue in queues} == {"high_priority", "default"}
 
 
 def test_health():
     wait_until_well()
-    run = playbook("health")
+    run = concluded("health")
     assert run.rc == 0, run.stdout
     assert {verdict for verdict, _reason in run.verdicts.values()} == {"healthy"}, run.causes
     assert run.report["findings"] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from customify_lab import HOST, STRANGER, WORKERS, database_hangs, half_open, stranger, wait_until_well
 from helpers import deployed, wait_for
-from lab import moved, pids, playbook
+from lab import concluded, moved, pids
 
 RENDER = "app/infrastructure/workers/tasks/render_design.py"
 FULL_NAME = "app.infrastructure.workers.tasks.render_design.render_design_preview"
@@ -34,7 +34,7 @@ def test_one_look_tells_four_causes_apart():
             wait_for(lambda: WORKERS["w3"].age > 12, "w3 has been starting for longer than it may")
             # For systemd, too, it has not started.
             assert HOST.on.run(f"systemctl is-active {WORKERS['w3'].name}.service").stdout.strip() == "activating"
-            seen = playbook("health", celery_health_start_grace=10, celery_health_samples=3)
+            seen = concluded("health", celery_health_start_grace=10, celery_health_samples=3)
         assert seen.verdicts == {
             "w1@studio": ("stuck", "connection_lost"),
             "w2@studio": ("misconfigured", "missing_tasks"),
@@ -47,7 +47,7 @@ def test_one_look_tells_four_causes_apart():
         wait_until_well([WORKERS["w3"]])
 
         held = pids()
-        healed = playbook("restart_idle")
+        healed = concluded("restart_idle")
         assert healed.restarted == ["w1@studio"], healed.stdout
         assert moved(held) == {"w1@studio"}
     # The code as it should be, and the workers started with it that have been started with the other.
@@ -55,6 +55,6 @@ def test_one_look_tells_four_causes_apart():
         WORKERS[name].stop()
     deployed()
     wait_until_well()
-    well = playbook("health")
+    well = concluded("health")
     assert {verdict for verdict, _reason in well.verdicts.values()} == {"healthy"}, well.causes
     assert set(well.verdicts) == set(before)

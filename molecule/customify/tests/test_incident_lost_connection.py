@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from customify_lab import EMAIL, HOST, WORKERS, half_open, wait_until_well
 from helpers import wait_for
-from lab import Ledger, concluded, moved, pids
+from lab import Ledger, concluded, decided, moved, pids
 
 
 def test_worker_that_answers_and_never_takes_a_task_is_restarted():
@@ -15,8 +15,8 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
     worker, before = WORKERS["w1"], pids()
     with half_open(worker), Ledger(HOST, task=EMAIL, queues=["default", "high_priority"], rate=5) as ledger:
         wait_for(lambda: worker.heartbeat["problem"], "its sentinel notices")
-        assert HOST.inspect("ping", worker.node) == {worker.node: {"ok": "pong"}}
-        assert EMAIL in HOST.inspect("registered", worker.node)[worker.node]
+        assert HOST.answers("ping", worker.node) == {worker.node: {"ok": "pong"}}
+        assert EMAIL in HOST.answers("registered", worker.node)[worker.node]
         seen = concluded("health")
         assert seen.verdicts.pop(worker.node) == ("stuck", "connection_lost"), seen.causes
         others = {told["verdict"] for told in seen.report["nodes"] if told["node"] != worker.node}
@@ -24,6 +24,7 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
         healed = concluded("restart_idle")
         assert healed.rc == 0, healed.stdout
         assert healed.restarted == [worker.node], healed.stdout
-        assert {verdict for verdict, _reason in healed.verdicts.values()} == {"healthy"}, healed.causes
+        well = decided(healed)
+        assert {verdict for verdict, _reason in well.verdicts.values()} == {"healthy"}, well.causes
         assert ledger.lost() == {}
     assert moved(before) == {worker.node}

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 from customify_lab import designs, wait_until_well
 from helpers import wait_for
-from lab import pids, playbook
+from lab import concluded, pids
 
 
 @pytest.mark.whole
 def test_rate_limit_is_no_reason_to_restart():
     wait_until_well()
     before = pids()
-    # Enough for a minute and a half, at ten a minute for each of the four.
-    last = designs("create", "60")
-    seen = playbook("health")
+    # Enough for two minutes, at ten a minute for each of the four.
+    last = designs("create", "80")
+    seen = concluded("health")
     assert seen.rc == 0, seen.stdout
     told = {(node["verdict"], node["activity"]) for node in seen.report["nodes"]}
     assert ("healthy", "rate_limited") in told, seen.causes
     assert {verdict for verdict, _activity in told} == {"healthy"}, seen.causes
-    assert playbook("restart_idle").restarted == []
+    assert concluded("restart_idle").restarted == []
     assert pids() == before
     wait_for(lambda: designs("show", last)["status"] == "published", "the last design is published")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from helpers import Service, deployed, host_named, wait_for
-from lab import pids, playbook
+from lab import concluded, pids
 
 pytestmark = pytest.mark.whole
 
 
 def totals(host):
-    [stats] = host.inspect("stats", "celery@market").values()
+    [stats] = host.answers("stats", "celery@market").values()
     return stats["total"].get("promotions.tasks.process_notification_queue", 0)
 
 
@@ -18,7 +18,7 @@ def test_beat_is_down():
     host = host_named("market")
     beat, before = Service(host, "beat"), pids()
     beat.stop()
-    run = playbook("health")
+    run = concluded("health")
     assert run.ill == {"beat": ("down", "not_running")}
     assert run.rc != 0
     # Its log's last lines are in the evidence; what starts it is the deployment, which changes nothing else.
@@ -26,7 +26,7 @@ def test_beat_is_down():
     assert beat.is_running
     sent = totals(host)
     wait_for(lambda: totals(host) > sent, "beat sends again")
-    assert playbook("health").ill == {}
+    assert concluded("health").ill == {}
     assert pids() == before
 
 
@@ -35,12 +35,12 @@ def test_beat_does_not_tick():
     host = host_named("market")
     beat, before = Service(host, "beat"), pids()
     old = beat.pid
-    # Out of the watchdog's sight for the length of the test.
+    # Its watchdog, which this inventory makes slow, leaves the time for a look.
     host.check(f"systemctl kill --kill-whom=main --signal=STOP {beat.name}.service")
-    run = playbook("health")
+    run = concluded("health")
     assert run.ill == {"beat": ("stuck", "loop_stalled")}
     wait_for(lambda: beat.pid not in (0, old), "the watchdog has started it again")
     sent = totals(host)
     wait_for(lambda: totals(host) > sent, "beat sends again")
-    assert playbook("health").ill == {}
+    assert concluded("health").ill == {}
     assert pids() == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from helpers import APPS, wait_for
+from helpers import APPS, PATIENCE, wait_for
 
 SCHEDULE = """
 import json
@@ -21,12 +21,12 @@ OPERATIONS = {"create_vm_task", "delete_vm_task", "restart_vm_task", "start_vm_t
 
 
 def test_pool_queue_and_tasks(worker):
-    pool = worker.host.inspect("stats", worker.node)[worker.node]["pool"]
+    pool = worker.host.answers("stats", worker.node)[worker.node]["pool"]
     assert "prefork" in pool["implementation"]
     assert pool["max-concurrency"] == 4
-    [queue] = worker.host.inspect("active_queues", worker.node)[worker.node]
+    [queue] = worker.host.answers("active_queues", worker.node)[worker.node]
     assert queue["name"] == "mikrom:queue"
-    assert set(worker.host.inspect("registered", worker.node)[worker.node]) >= OPERATIONS
+    assert set(worker.host.answers("registered", worker.node)[worker.node]) >= OPERATIONS
 
 
 def test_layers_of_timeouts(app):
@@ -50,7 +50,7 @@ def test_beat_sends(beat_host):
     [app] = APPS
 
     def sent():
-        stats = beat_host.inspect("stats", *app.nodes)
+        stats = beat_host.answers("stats", *app.nodes)
         return sum(told["total"].get("mikrom.worker.tasks.sync_vm_status", 0) for told in stats.values())
 
     before = sent()
@@ -61,11 +61,13 @@ def test_healthcheck_is_that_of_the_document(worker):
     """A ping of the own node; its outcome is recorded."""
     path = f"{worker.host.facts['run_dir']}/health/{worker.instance}.json"
 
-    def recorded():
-        return json.loads(worker.host.on.run(f"cat {path}").stdout or "{}")
+    def healthy():
+        told = json.loads(worker.host.on.run(f"cat {path}").stdout or "{}")
+        return told if told.get("status") == "healthy" else None
 
-    wait_for(lambda: recorded().get("status") == "healthy", f"{path} says healthy")
-    assert recorded()["reason"] == f"pong from {worker.node}"
+    # It asks every 30 s.
+    told = wait_for(healthy, f"{path} says healthy", timeout=2 * PATIENCE)
+    assert told["reason"] == f"pong from {worker.node}"
 
 
 def test_home_of_the_document(machine):

@@ -6,21 +6,21 @@ import subprocess
 
 import pytest
 from helpers import APPS, Service, host_named, wait_for
-from lab import pids, playbook
+from lab import concluded, pids, playbook
 
 pytestmark = pytest.mark.whole
 
 
 def sent(host):
     [app] = APPS
-    stats = host.inspect("stats", *app.nodes)
+    stats = host.answers("stats", *app.nodes)
     return sum(told["total"].get("mikrom.worker.tasks.sync_vm_status", 0) for told in stats.values())
 
 
 def works(host):
     before = sent(host)
     wait_for(lambda: sent(host) > before, "beat sends")
-    assert playbook("health").ill == {}
+    assert concluded("health").ill == {}
 
 
 def schedule(host):
@@ -39,7 +39,7 @@ def test_schedule_belongs_to_root():
     host.on.run(f"supervisorctl start {beat.name}")
     wait_for(lambda: "FATAL" in host.on.run(f"supervisorctl status {beat.name}").stdout, "supervisor gives up")
     assert "PermissionError" in beat.log(60)
-    run = playbook("health")
+    run = concluded("health")
     assert set(run.ill) == {"beat"}, run.causes
     done = playbook("beat_reset")
     assert done.rc == 0, done.stdout
@@ -64,7 +64,7 @@ def test_schedule_is_damaged():
 def test_two_beats():
     host, other = host_named("alpha"), host_named("omega")
     before = pids()
-    command = ["mikrom-run", "timeout", "300", "celery", "-A", "mikrom.celery_app", "beat", "--schedule=/tmp/stray"]
+    command = ["mikrom-run", "timeout", "1800", "celery", "-A", "mikrom.celery_app", "beat", "--schedule=/tmp/stray"]
     stray = subprocess.Popen(
         ["docker", "exec", other.container, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -78,5 +78,5 @@ def test_two_beats():
     finally:
         other.on.run("pkill -f schedule=/tmp/stray")
     works(host)
-    assert ("two_beats", "beat") not in playbook("health").findings
+    assert ("two_beats", "beat") not in concluded("health").findings
     assert pids() == before

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from helpers import APPS, PROJECT, deploy, deployed, failures, host_named, wait_for
-from lab import Ledger, pids, playbook
+from lab import Ledger, concluded, pids, playbook
 
 pytestmark = pytest.mark.whole
 
@@ -39,7 +39,7 @@ def test_bad_code_is_named_and_the_deployment_of_good_code_heals():
         wait_for(lambda worker=worker: crashes(worker), f"{worker.name} crashes again and again")
     with Ledger(first.host, "provision_task", queues=[QUEUE], rate=20, limit=20) as ledger:
         wait_for(lambda: len(ledger.sent) == 20, "tasks are sent meanwhile")
-    run = playbook("restart_idle")
+    run = concluded("restart_idle")
     assert {node: verdict for node, (verdict, _reason) in run.verdicts.items()} == dict.fromkeys(app.nodes, "down")
     assert "nothing_of_this_name" in run.causes[first.node]
     assert "No module named 'mikrom'" in run.causes[second.node]
@@ -65,7 +65,7 @@ def test_bad_code_does_not_reach_the_workers(tmp_path):
     assert pids() == before
     deployed()
     assert pids() == before
-    assert playbook("health").ill == {}
+    assert concluded("health").ill == {}
 
 
 def test_a_memory_limit_is_named_and_a_higher_one_heals():
@@ -75,7 +75,7 @@ def test_a_memory_limit_is_named_and_a_higher_one_heals():
         assert broken.returncode != 0
         assert worker.name in failures(broken)
         wait_for(lambda: crashes(worker), f"{worker.name} crashes again and again")
-        run = playbook("restart_idle")
+        run = concluded("restart_idle")
         assert run.verdicts[worker.node] == ("down", "crash_looping")
         assert "its memory is limited to 30 MiB" in run.causes[worker.node]
         # A restart does not help, and the other worker is well.

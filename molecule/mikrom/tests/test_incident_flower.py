@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers import Service, host_named, wait_for
-from lab import pids, playbook
+from lab import concluded, pids, playbook
 
 pytestmark = pytest.mark.whole
 
@@ -14,7 +14,7 @@ def test_it_hangs():
     flower, before = Service(host, "flower"), pids()
     old = flower.pid
     host.check(f"kill -STOP {old}")
-    run = playbook("health")
+    run = concluded("health")
     assert run.ill == {"flower": ("stuck", "loop_stalled")}
     done = playbook("flower_reset")
     assert done.rc == 0, done.stdout

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers import Service, deployed, host_named, wait_for
-from lab import Ledger, pids, playbook
+from helpers import PATIENCE, Service, deployed, host_named, wait_for
+from lab import Ledger, concluded, pids
 
 pytestmark = pytest.mark.whole
 
@@ -36,7 +36,7 @@ def inventory(tmp_path):
         yield path
     finally:
         deployed(f"--limit={host.name}")
-    assert playbook("health").ill == {}
+    assert concluded("health").ill == {}
 
 
 def test_what_blocks_is_named_under_gevent_and_does_no_harm_under_prefork(inventory):
@@ -49,13 +49,14 @@ def test_what_blocks_is_named_under_gevent_and_does_no_harm_under_prefork(invent
 
     with read_console(BESIDE) as beside, read_console(BLOCKING) as blocking:
         wait_for(lambda: (green.heartbeat["loop_age"] or 0) > 15, "the loop of all greenlets stands still")
-        assert host.inspect("ping", "celery@omega", green.node) == {"celery@omega": {"ok": "pong"}}
-        run = playbook("restart_idle", inventories=[inventory])
+        assert host.answers("ping", "celery@omega") == {"celery@omega": {"ok": "pong"}}
+        assert host.inspect("ping", green.node) == {}
+        run = concluded("restart_idle", inventories=[inventory])
         assert run.restarted == [], run.stdout
         assert run.verdicts[green.node] == ("healthy", "busy"), run.causes
         assert "console_task" in run.causes[green.node]
         assert "gevent" in run.causes[green.node]
         assert run.verdicts["celery@omega"] == ("healthy", "busy"), run.causes
-        host.check(f"timeout 20 sh -c 'echo login: > {CONSOLE}'")
+        host.check(f"timeout {PATIENCE} sh -c 'echo login: > {CONSOLE}'")
         assert beside.lost() | blocking.lost() == {}
     assert pids() == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers import APPS, host_named, wait_for
-from lab import Ledger, concluded, moved, pids
+from lab import Ledger, concluded, decided, moved, pids
 
 pytestmark = pytest.mark.whole
 
@@ -22,7 +22,8 @@ def test_only_the_silent_worker_is_restarted():
         run = concluded("restart_idle")
         assert run.rc == 0, run.stdout
         assert run.restarted == [silent.node]
-        assert run.ill == {}, run.causes
+        well = decided(run)
+        assert well.ill == {}, well.causes
         assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
     assert moved(before) == {silent.node}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from helpers import deployed, host_named, wait_for
-from lab import playbook
+from helpers import deployed, host_named
+from lab import concluded
 
 pytestmark = pytest.mark.whole
 
@@ -17,9 +17,9 @@ def test_a_worker_does_not_need_the_directory_and_the_deployment_mends_it():
     # The service manager opens the logs, so that a worker starts all the same.
     worker.stop()
     worker.start()
-    wait_for(lambda: worker.node in host.inspect("ping", worker.node), "it answers")
-    assert playbook("health").ill == {}
+    host.answers("ping", worker.node)
+    assert concluded("health").ill == {}
     deployed("--limit=alpha")
     told = host.on.file(directory)
     assert (told.user, told.group, oct(told.mode)) == ("mikrom", "mikrom", "0o755")
-    assert playbook("health").ill == {}
+    assert concluded("health").ill == {}

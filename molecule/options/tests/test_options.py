@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from helpers import Service, wait_for
+from helpers import PATIENCE, Service, wait_for
 
 
 def test_environment_arrives_as_written(app):
@@ -27,13 +27,13 @@ POOLS = {"prefork": "prefork", "scaled": "prefork", "threads": "thread", "gevent
 
 
 def test_pool(worker):
-    pool = worker.host.inspect("stats", worker.node)[worker.node]["pool"]
+    pool = worker.host.answers("stats", worker.node)[worker.node]["pool"]
     assert POOLS[worker.instance] in pool["implementation"]
 
 
 def test_concurrency_and_prefetch(worker_host):
     node = f"prefork@{worker_host.name}"
-    stats = worker_host.inspect("stats", node)[node]
+    stats = worker_host.answers("stats", node)[node]
     assert stats["pool"]["max-concurrency"] == 2
     assert stats["pool"]["max-tasks-per-child"] == 50
     assert stats["prefetch_count"] == 2
@@ -41,7 +41,7 @@ def test_concurrency_and_prefetch(worker_host):
 
 def test_autoscale(worker_host):
     node = f"scaled@{worker_host.name}"
-    scaler = worker_host.inspect("stats", node)[node]["autoscaler"]
+    scaler = worker_host.answers("stats", node)[node]["autoscaler"]
     assert (scaler["max"], scaler["min"]) == (3, 1)
 
 
@@ -64,8 +64,8 @@ def test_healthcheck_is_recorded(worker):
         file = worker.host.on.file(path)
         return file.exists and json.loads(file.content_string).get("status") == "healthy"
 
-    # It asks every 90 s, and its first question may come before the worker can answer.
-    wait_for(healthy, f"{path} says healthy")
+    # It asks every 90 s, and its first questions may come before the worker can answer.
+    wait_for(healthy, f"{path} says healthy", timeout=2 * PATIENCE)
 
 
 def test_flower_keeps_its_state(flower_host):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
+import uuid
 import xmlrpc.client
 from pathlib import Path
 
@@ -121,8 +122,24 @@ class Service:
         beat = self.heartbeat
         return beat["pid"] == self.pid and beat["state"] == "ready" and not beat["problem"]
 
+    @property
+    def is_stopping(self):
+        """Whether it was told to end and has not yet."""
+        if self.systemd:
+            state = self.host.check(f"systemctl show --property=ActiveState --value {self.name}.service")
+            return state == "deactivating"
+        return self._program().get("statename") == "STOPPING"
+
     def stop(self):
         self.host.check(f"systemctl stop {self.name}.service" if self.systemd else f"supervisorctl stop {self.name}")
+
+    @contextlib.contextmanager
+    def being_stopped(self):
+        """Begin to stop it, and wait at the end until it has stopped."""
+        manager = ("systemctl", "stop", f"{self.name}.service") if self.systemd else ("supervisorctl", "stop", self.name)
+        with self.host.start_process(*manager) as process:
+            yield
+            finished(process)
 
     def start(self):
         self.host.check(f"systemctl start {self.name}.service" if self.systemd else f"supervisorctl start {self.name}")
@@ -247,8 +264,33 @@ class Host:
         return self.client(do="call", task=f"shop.tasks.{task}", args=args, **options)[0]
 
     def inspect(self, method, *nodes):
-        """Return what these nodes answer, or all that there are: {node: reply}."""
+        """Return what these nodes answer, or all that there are: {node: reply}. Who is late is left out."""
         return self.client(do="inspect", method=method, nodes=nodes)
+
+    def answers(self, method, *nodes):
+        """Return what these nodes answer, all of them. A question that comes before one listens is lost, so it is repeated."""
+
+        def complete():
+            told = self.inspect(method, *nodes)
+            return told if set(nodes) <= set(told) else None
+
+        return wait_for(complete, f"{', '.join(nodes)} answer {method}")
+
+
+class Gate:
+    """A file that tasks wait for, on every host of an application: what takes place within the gate they last through."""
+
+    def __init__(self, host):
+        self.app = host.app
+        self.path = f"{host.facts['state_dir']}/gate-{uuid.uuid4().hex[:8]}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_problem):
+        for host in HOSTS:
+            if host.app == self.app:
+                host.check(f"touch {self.path}")
 
 
 class App:

@@ -44,6 +44,11 @@ class Run:
         }
 
     @property
+    def is_decided(self):
+        """Whether there is a verdict on everything."""
+        return "unknown" not in {verdict for verdict, _reason in self.ill.values()}
+
+    @property
     def findings(self):
         """Return {(reason, subject)} of what no single node is guilty of."""
         return {(told["reason"], told["subject"]) for told in (self.report or {"findings": ()})["findings"]}
@@ -83,9 +88,14 @@ def concluded(name, **options):
     """
     for _turn in range(3):
         run = playbook(name, **options)
-        if run.restarted or "unknown" not in {verdict for verdict, _reason in run.verdicts.values()}:
+        if run.restarted or run.is_decided:
             break
     return run
+
+
+def decided(run):
+    """Return a run that acted; where it did not come to a verdict on each node at the end, look again."""
+    return run if run.is_decided else concluded("health")
 
 
 def pids(app=None):

@@ -8,7 +8,7 @@ import re
 import tarfile
 
 import pytest
-from helpers import HOSTS, ansible, module, wait_for
+from helpers import HOSTS, PATIENCE, ansible, module, wait_for
 
 
 def evidence(host):
@@ -24,6 +24,7 @@ def evidence(host):
         log_dir=facts["log_dir"],
         directories=[facts["log_dir"], facts["state_dir"]],
         sample=2,
+        timeout=PATIENCE,
     )
 
 
@@ -62,7 +63,7 @@ def test_host_info_knows_the_pools(worker_host):
     """Where a process of a pool is replaced between the two questions, both are asked again."""
 
     def pools():
-        stats = worker_host.inspect("stats", *(worker.node for worker in worker_host.workers))
+        stats = worker_host.answers("stats", *(worker.node for worker in worker_host.workers))
         told = {worker.instance: stats[worker.node]["pool"] for worker in worker_host.workers}
         return {
             name: set(pool["processes"]) if "prefork" in pool["implementation"] else set()
@@ -99,7 +100,7 @@ def test_host_info_of_a_stopped_worker(worker_host):
     assert entry["service"]["state"] == "inactive"
     assert entry["processes"] == []
     assert (entry["sockets"], entry["missing"]["sockets"]) == (None, "no process runs")
-    wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), f"{worker.node} answers again")
+    worker_host.answers("ping", worker.node)
 
 
 def test_beat_info(beat_host):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import wait_for
+from helpers import Gate, wait_for
 
 pytestmark = pytest.mark.shop
 
@@ -19,7 +19,7 @@ def test_queue_is_consumed_by_its_nodes(queue):
 
 
 def test_worker_answers_with_its_queues(worker):
-    replies = worker.host.inspect("active_queues", worker.node)
+    replies = worker.host.answers("active_queues", worker.node)
     assert sorted(queue["name"] for queue in replies[worker.node]) == sorted(worker.queues)
 
 
@@ -41,7 +41,7 @@ def test_limits_reach_the_task(app):
 
 def test_beat_entries_arrive(app):
     def ticks():
-        return sum(stats["total"].get("shop.tasks.tick", 0) for stats in app.host.inspect("stats", *app.nodes).values())
+        return sum(stats["total"].get("shop.tasks.tick", 0) for stats in app.host.answers("stats", *app.nodes).values())
 
     before = ticks()
     wait_for(lambda: ticks() >= before + 2, "two more entries of beat, one every two seconds, reach a worker")
@@ -49,13 +49,16 @@ def test_beat_entries_arrive(app):
 
 def test_running_task_survives_stop(worker_host):
     worker, queue = next(worker_host.sole_consumers())
-    with worker_host.follow("sleep_for", 6, queue=queue) as result:
+    gate = Gate(worker_host)
+    with worker_host.follow("work_until", gate.path, queue=queue) as result:
         old = worker.pid
         try:
-            worker.stop()
+            with worker.being_stopped(), gate:
+                wait_for(lambda: worker.is_stopping or not worker.is_running, f"{worker.name} is told to stop")
+                assert worker.is_stopping, "it does not wait for its task"
             assert not worker.is_running
-            assert result() == 6
+            assert result() == gate.path
         finally:
             worker.start()
     wait_for(lambda: worker.is_running and worker.pid != old, f"{worker.name} runs again")
-    wait_for(lambda: worker.node in worker_host.inspect("ping", worker.node), f"{worker.node} answers again")
+    worker_host.answers("ping", worker.node)
