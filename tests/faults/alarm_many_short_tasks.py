@@ -5,7 +5,8 @@ EXPECTED, ACTION = ("healthy", "saturated"), "none"
 
 
 def inject(fleet):
-    fleet.send("sleep_for", 0.2, queue="start", times=1200)
+    # Enough for five minutes at least.
+    fleet.send("sleep_for", 0.2, queue="start", times=3000)
 
 
 def undo(fleet):

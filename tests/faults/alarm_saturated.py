@@ -7,8 +7,8 @@ EXPECTED, ACTION = ("healthy", "saturated"), "none"
 
 
 def inject(fleet):
-    # Enough that some wait whenever somebody looks.
-    fleet.send("sleep_for", 8, queue="blind", times=60)
+    # Enough that some wait whenever somebody looks, and no limit ends one that takes longer on a busy machine.
+    fleet.send("sleep_for", 8, queue="blind", times=120, soft_time_limit=3000, time_limit=3600)
 
 
 def undo(fleet):

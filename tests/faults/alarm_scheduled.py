@@ -7,7 +7,7 @@ WHEN = "late"
 
 def inject(fleet):
     # They run by themselves, after all have looked.
-    fleet.send("sleep_for", 0, queue="main", times=2, countdown=180)
+    fleet.send("sleep_for", 0, queue="main", times=2, countdown=600)
 
 
 def settled(fleet):

@@ -1,6 +1,8 @@
 """A worker takes long to start, within the time that was declared for it."""
 
-ROUND, NODE = "deployed", "start"
+from helpers import PATIENCE
+
+ROUND, NODE = "deployed", "solo"
 EXPECTED, ACTION = ("starting", "starting"), "none"
 MOVES = True
 WHEN = "late"
@@ -12,5 +14,5 @@ def inject(fleet):
 
 
 def undo(fleet):
-    fleet.check(f"timeout 10 sh -c \"echo '{{}}' > {fleet.settings_file(NODE)}\"")
+    fleet.check(f"timeout {PATIENCE} sh -c \"echo '{{}}' > {fleet.settings_file(NODE)}\"")
     fleet.no_settings(NODE)

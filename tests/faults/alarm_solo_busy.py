@@ -8,8 +8,8 @@ EXPECTED, ACTION = ("healthy", "saturated"), "none"
 
 
 def inject(fleet):
-    # Each below its hard limit of twelve seconds; there are enough that some wait whenever somebody looks.
-    fleet.send("sleep_for", 11, queue="solo", times=40)
+    # Each below its hard limit, also on a busy machine; there are enough that some wait whenever somebody looks.
+    fleet.send("sleep_for", 11, queue="solo", times=100, soft_time_limit=3000, time_limit=3600)
 
 
 def undo(fleet):

@@ -3,6 +3,8 @@
 celery#8030, in all its releases up to kombu 5.6; the state that it leaves is made by a command of the shop.
 """
 
+from helpers import wait_for
+
 ROUND, NODE = "alone", "poll"
 EXPECTED, ACTION = ("stuck", "not_consuming"), "restart"
 
@@ -17,4 +19,4 @@ def settled(fleet):
 
 
 def healed(fleet):
-    return fleet.redis("LLEN", "poll") == "0"
+    return wait_for(lambda: fleet.redis("LLEN", "poll") == "0", "it has taken what waited")

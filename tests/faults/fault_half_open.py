@@ -5,6 +5,8 @@ hydroserver#450, lso#215: the host believes to be connected, the broker has forg
 
 import contextlib
 
+from helpers import wait_for
+
 ROUND, NODE = "alone", "socket"
 EXPECTED, ACTION = ("stuck", "connection_lost"), "restart"
 
@@ -21,7 +23,7 @@ def waiting(fleet):
 
 
 def inject(fleet):
-    client, port = waiting(fleet)
+    client, port = wait_for(lambda: waiting(fleet), "it waits for work")
     ways = (f"--sport {port} --dport 6379", f"--sport 6379 --dport {port}")
     DROPPED.enter_context(fleet.host.dropped(*(f"INPUT -i lo -p tcp {way}" for way in ways)))
     fleet.redis("CLIENT", "KILL", "ID", client)

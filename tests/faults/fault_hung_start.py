@@ -17,7 +17,8 @@ def inject(fleet):
 def settled(fleet):
     worker = fleet.service(NODE)
     shown = fleet.check(f"systemctl show --property=ActiveState {worker.name}.service")
-    return "activating" in shown and worker.age > 35
+    # Past the start_grace of its instance.
+    return "activating" in shown and worker.age > 40
 
 
 def relieve(fleet):

@@ -6,7 +6,7 @@ WHEN = "early"
 
 
 def inject(fleet):
-    fleet.send("sleep_for", 600, queue="solo")
+    fleet.send("sleep_for", 3600, queue="solo")
 
 
 def settled(fleet):

@@ -11,19 +11,25 @@ ROUND, NODE = "alone", "child"
 EXPECTED, ACTION = ("stuck", "pool_dead"), "restart"
 
 
-def beat_after(fleet, moment):
-    """What the sentinel has written since then, if it has."""
-    beat = fleet.heartbeats().get(NODE)
-    return beat if beat and beat["written_at"] > moment else None
+def turn(heartbeat):
+    """When the worker's loop turned last."""
+    return heartbeat["written_at"] - heartbeat["loop_age"]
+
+
+def turned(fleet, moment):
+    """What the sentinel wrote after a turn of the worker's loop since then, if there was one. Ages are rounded."""
+    heartbeat = fleet.heartbeats().get(NODE)
+    return heartbeat if heartbeat and turn(heartbeat) > moment + 0.2 else None
 
 
 def stopped_without_task(fleet, pid):
     """Stop it. A task that it runs would be ended by its hard limit, and the process with it, before anybody judges."""
     fleet.signal("STOP", pid)
-    # The main process may yet have to read that a task was begun.
-    moment = time.time() + 2
-    beat = wait_for(lambda: beat_after(fleet, moment), "the sentinel looks at its pool again")
-    if any(child["pid"] == pid and child["busy_with"] for child in beat["children"]):
+    moment = time.time()
+    # The main process may yet have to read that a task was begun: between two turns of its loop it has.
+    first = wait_for(lambda: turned(fleet, moment), "the loop turns after that")
+    second = wait_for(lambda: turned(fleet, turn(first)), "the loop turns once more")
+    if any(child["pid"] == pid and child["busy_with"] for child in second["children"]):
         fleet.signal("CONT", pid)
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from awx import run_as_awx
+from helpers import wait_for
 from incidents import OPEN_BRAKES, PATIENCE, Fleet
 from lab import moved, pids
 
@@ -59,7 +60,7 @@ def test_scale(fleet, tmp_path):
     for size in (3, 2):
         told = run_as_awx(tmp_path, "scale", celery_scale={"main": {"concurrency": size}}).told["celery_scale"]
         assert told[node]["status"] == "changed"
-        assert len(fleet.children("main")) == size
+        wait_for(lambda size=size: len(fleet.children("main")) == size, f"the pool has {size} processes")
 
 
 @pytest.mark.whole
