@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-import tempfile
+import os
 import threading
 import time
 import uuid
 from collections import Counter
 from pathlib import Path
 
-from helpers import APPS, HOSTS, PATIENCE, ansible, deploy, failures, wait_for
+from helpers import APPS, HOSTS, PATIENCE, PROJECT, ansible, deploy, failures, wait_for
+
+# What is left for whoever wants to understand a run afterwards.
+LOGS = PROJECT / ".cache" / "logs" / os.environ["MOLECULE_SCENARIO_NAME"]
+# Tests of several applications run side by side, in a process each.
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+RUNS = itertools.count(1)
 
 LOG_LINES = 20_000  # of a worker, looked through for a task that was lost
 SENDER = Path(__file__).with_name("sender.py").read_text(encoding="utf-8")
@@ -71,14 +78,19 @@ def _read(path):
 def playbook(name, check=False, inventories=(), **extra_vars):
     """Run a playbook of the collection on the scenario's inventories, and on further ones.
 
-    Its reports go to a directory of their own.
+    Its reports go to a directory of their own, and are kept.
     """
-    with tempfile.TemporaryDirectory(prefix="celery-reports-") as directory:
-        told = {"celery_report_dir": directory, **extra_vars}
-        arguments = [f"--inventory={path}" for path in inventories] + (["--check"] if check else [])
-        arguments += ["--extra-vars", json.dumps(told), f"taskfleet.celery.{name}"]
-        done = ansible("ansible-playbook", *arguments)
-        return Run(done, Path(directory))
+    directory = report_directory(name)
+    told = {"celery_report_dir": str(directory), **extra_vars}
+    arguments = [f"--inventory={path}" for path in inventories] + (["--check"] if check else [])
+    arguments += ["--extra-vars", json.dumps(told), f"taskfleet.celery.{name}"]
+    return Run(ansible("ansible-playbook", *arguments), directory)
+
+
+def report_directory(name):
+    """Return where a run writes its reports: a directory that is not there yet, for a run reads those that it finds."""
+    numbered = (LOGS / "reports" / f"{number:02}-{name}-{PROCESS}" for number in RUNS)
+    return next(path for path in numbered if not path.exists())
 
 
 def concluded(name, **options):
