@@ -206,7 +206,7 @@ class Ledger:
         self.process.stdin.flush()
 
     def stop(self):
-        """Send no more. The client ends when its input does."""
+        """Send no more, and leave a record. The client ends when its input does."""
         if self.process.stdin.closed:
             return
         self.process.stdin.close()
@@ -215,7 +215,9 @@ class Ledger:
         except BaseException:
             self.process.kill()
             raise
-        self.reader.join(timeout=PATIENCE)
+        finally:
+            self.reader.join(timeout=PATIENCE)
+            self._record()
         assert self.process.returncode == 0, f"the ledger's client failed:\n{self.process.stderr.read()}"
 
     def __exit__(self, *_problem):
@@ -229,6 +231,12 @@ class Ledger:
                 lines += host.on.run(f"grep ^{self.name}- {self.path}").stdout.split()
         return Counter(lines)
 
+    def _record(self):
+        directory = LOGS / "ledgers"
+        directory.mkdir(parents=True, exist_ok=True)
+        told = {"request": self.request, "sent": self.sent, "refused": self.refused, "done": self.done()}
+        (directory / f"{self.name}.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
     def lost(self):
         """Return {name: {node: what its log says last}} of the tasks that are not done after waiting for them.
 
@@ -239,6 +247,7 @@ class Ledger:
         while True:
             missing = set(self.sent) - set(self.done())
             if not missing or time.monotonic() > end:
+                self._record()
                 return self._told_of(sorted(missing))
             time.sleep(0.5)
 
