@@ -10,7 +10,6 @@ from breathecode_lab import HOST, queue
 from helpers import Gate, ansible, wait_for, wait_until_content
 from lab import Ledger
 
-
 DELIVER = "task_manager.tasks.deliver_to"
 
 

@@ -66,7 +66,10 @@ def test_log_lines_have_the_documented_formats(worker):
     worker.host.client(do="call", task="promotions.tasks.check_active_promos")
     stamp = r"\[\d{4}-\d\d-\d\d [\d:,]{12}: INFO/"
     task = r"\[promotions\.tasks\.check_active_promos\([0-9a-f-]{36}\)\] \d+ promotions are active"
-    for line in (stamp + r"MainProcess\] Task promotions\.tasks\.check_active_promos", stamp + r"ForkPoolWorker-\d+\]" + task):
+    for line in (
+        stamp + r"MainProcess\] Task promotions\.tasks\.check_active_promos",
+        stamp + r"ForkPoolWorker-\d+\]" + task,
+    ):
         wait_for(lambda line=line: re.search(line, worker.log(300)), f"the log has {line}")
 
 

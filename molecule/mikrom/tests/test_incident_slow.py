@@ -42,7 +42,9 @@ def test_priorities_are_obeyed():
     with Ledger(host, "await_boot_task", args=[gate.path], queues=[QUEUE], rate=50, limit=slots) as full, gate:
         wait_for(lambda: sum(worker.heartbeat["active_count"] for worker in app.workers) == slots, "all slots are busy")
         for priority in (9, 5, 0):
-            with Ledger(host, "provision_task", args=[0.5], queues=[QUEUE], rate=50, limit=8, priority=priority) as sent:
+            with Ledger(
+                host, "provision_task", args=[0.5], queues=[QUEUE], rate=50, limit=8, priority=priority
+            ) as sent:
                 wait_for(lambda sent=sent: len(sent.sent) == 8, "all are sent")
             ledgers[sent.name] = priority
     assert full.lost() == {}

@@ -136,8 +136,8 @@ class Service:
     @contextlib.contextmanager
     def being_stopped(self):
         """Begin to stop it, and wait at the end until it has stopped."""
-        manager = ("systemctl", "stop", f"{self.name}.service") if self.systemd else ("supervisorctl", "stop", self.name)
-        with self.host.start_process(*manager) as process:
+        argv = ["systemctl", "stop", f"{self.name}.service"] if self.systemd else ["supervisorctl", "stop", self.name]
+        with self.host.start_process(*argv) as process:
             yield
             finished(process)
 
