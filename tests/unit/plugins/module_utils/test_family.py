@@ -8,10 +8,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils import _family
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE, wait_for
 
 HOST = "web1"
 TITLE = "[celeryd: w1@web1:{0}]"
@@ -20,7 +20,7 @@ TITLE = "[celeryd: w1@web1:{0}]"
 MAIN = """
 import subprocess, sys
 python, title = sys.argv[1:]
-child = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('up', flush=True); sys.stdin.read()"
+child = "import subprocess, sys; subprocess.Popen(['sleep', '600']); print('up', flush=True); sys.stdin.read()"
 subprocess.Popen([title, "-c", child], executable=python, stdin=subprocess.PIPE)
 sys.stdin.read()
 """
@@ -45,7 +45,7 @@ def started(argv):
         os.killpg(process.pid, signal.SIGKILL)
         process.stdin.close()
         process.stdout.close()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -54,20 +54,22 @@ def worker():
         yield pid
 
 
-def wait_for(predicate):
-    end = time.monotonic() + 10
-    while not predicate():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def look(main):
     return _family.look(_family.family(main, _family.parents()))
 
 
+def look_at_rest(main):
+    """Look when the whole family is there, and its main process waits for its input."""
+
+    def at_rest():
+        seen = look(main)
+        return seen if len(seen) == 3 and seen[main]["state"] == "S" else None
+
+    return wait_for(at_rest, "all three are there, and the main process waits")
+
+
 def test_roles(worker):
-    wait_for(lambda: len(look(worker)) == 3)
-    now = look(worker)
+    now = look_at_rest(worker)
     processes, ended = _family.compare(now, now, worker, HOST)
     assert {one["role"] for one in processes} == {"main", "child", "other"}
     by_role = {one["role"]: one for one in processes}
@@ -78,7 +80,7 @@ def test_roles(worker):
     assert by_role["main"]["state"] == "S"
     assert by_role["main"]["threads"] == 1
     assert by_role["main"]["rss_bytes"] > 1000000
-    assert 0 <= by_role["main"]["age"] < 60
+    assert 0 <= by_role["main"]["age"] < PATIENCE
     assert by_role["main"]["cpu_total"] > 0
     assert {one["cpu_seconds"] for one in processes} == {0.0}
     assert {one["switches"] for one in processes} == {0}
@@ -86,9 +88,10 @@ def test_roles(worker):
 
 
 def test_a_process_that_works_shows(worker):
+    look_at_rest(worker)
     with started([sys.executable, "-c", BURN]) as pid:
         before = _family.look([pid, worker])
-        wait_for(lambda: _family.look([pid])[pid]["ticks"] >= before[pid]["ticks"] + 10)
+        wait_for(lambda: _family.look([pid])[pid]["ticks"] >= before[pid]["ticks"] + 10, "it has worked a while")
         processes, _ended = _family.compare(before, _family.look([pid, worker]), worker, HOST)
     by_pid = {one["pid"]: one for one in processes}
     assert by_pid[pid]["cpu_seconds"] >= 0.1
@@ -99,15 +102,14 @@ def test_a_process_that_works_shows(worker):
 
 def test_a_stopped_process_shows(worker):
     os.kill(worker, signal.SIGSTOP)
-    wait_for(lambda: _family.look([worker])[worker]["state"] == "T")
+    wait_for(lambda: _family.look([worker])[worker]["state"] == "T", "it is stopped")
 
 
 def test_processes_that_end_and_begin_between_the_looks(worker):
-    wait_for(lambda: len(look(worker)) == 3)
-    before = look(worker)
+    before = look_at_rest(worker)
     (child,) = (pid for pid, facts in before.items() if facts["ppid"] == worker)
     os.kill(child, signal.SIGKILL)
-    wait_for(lambda: _family.look([child])[child]["state"] == "Z")
+    wait_for(lambda: _family.look([child])[child]["state"] == "Z", "it has ended")
     processes, ended = _family.compare(before, look(worker), worker, HOST)
     # Its program went to another parent, and it itself waits for its own to look.
     assert [one["state"] for one in processes if one["pid"] == child] == ["Z"]

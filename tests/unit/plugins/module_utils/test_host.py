@@ -21,6 +21,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._processes import
 from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
 from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.taskfleet.celery.plugins.module_utils._systemd import Systemd
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 
 TITLE = "[celeryd: {0}@web1:MainProcess] -active- (-A shop.celery worker)"
 CONNECTED = """
@@ -43,7 +44,7 @@ DEFAULTS = {
     "log_lines": 5,
     "log_bytes": 4096,
     "sample": 0.05,
-    "timeout": 8.0,
+    "timeout": float(PATIENCE),
 }
 
 
@@ -81,7 +82,7 @@ def end(process):
     os.killpg(process.pid, signal.SIGKILL)
     process.stdin.close()
     process.stdout.close()
-    process.wait(timeout=10)
+    process.wait(timeout=PATIENCE)
 
 
 def gather(_under=None, **params):
@@ -91,7 +92,14 @@ def gather(_under=None, **params):
     return _host.gather(request, [process for process in scan() if process["pid"] in own])
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """Wait a second for a part that hangs, whatever the other parts take."""
+    monkeypatch.setattr(_host, "SHARE", 1 / PATIENCE)
+
+
 def test_a_worker_without_a_service_manager(start, broker, tmp_path):
+    began = time.time() - 1  # a file's time may be a little behind
     (tmp_path / "w1.json").write_text('{"schema": 1, "state": "ready"}')
     (tmp_path / "worker-w1.log").write_text("old\nlogged in with hunter4444\nready\n")
     url = f"redis://:hunter2222@127.0.0.1:{broker}/0"
@@ -105,7 +113,7 @@ def test_a_worker_without_a_service_manager(start, broker, tmp_path):
     assert worker["heartbeat"] == {"schema": 1, "state": "ready"}
     assert worker["log"]["lines"] == ["logged in with ***", "ready"]
     assert worker["log"]["size"] == 36
-    assert abs(worker["log"]["modified_at"] - time.time()) < 60
+    assert began < worker["log"]["modified_at"] <= time.time()
     assert (worker["service"], worker["missing"]["service"]) == (None, "no service manager was asked")
     assert "hunter" not in json.dumps(told)
     absent = told["instances"]["w2"]
@@ -151,17 +159,15 @@ def test_a_heartbeat_that_is_none(tmp_path, content, why):
     assert why in told["missing"]["heartbeat"]
 
 
-def test_a_part_that_hangs_is_named_and_the_rest_is_there(start, tmp_path):
+def test_a_part_that_hangs_is_named_and_the_rest_is_there(start, tmp_path, impatient):
     """It is waited for once, not once for each service."""
     names = ["w1", "w2", "w3", "w4"]
     for name in names:
         os.mkfifo(tmp_path / f"{name}.json")
     start()
-    began = time.monotonic()
-    told = gather(instances=names, heartbeat=str(tmp_path / "{instance}.json"), timeout=6.0)
-    assert time.monotonic() - began < 4
-    for name in names:
-        assert "no answer within" in told["instances"][name]["missing"]["heartbeat"]
+    told = gather(instances=names, heartbeat=str(tmp_path / "{instance}.json"))
+    waits = [told["instances"][name]["missing"]["heartbeat"].partition("no answer within ")[2] for name in names]
+    assert waits == ["1.0 s", *[f"{_host.LATE} s"] * 3]
     assert told["instances"]["w1"]["processes"]
     assert told["instances"]["w1"]["sockets_total"] == 1
     for name in names:
@@ -354,14 +360,12 @@ def test_supervisord_that_is_not_there_says_nothing_about_a_worker(start, tmp_pa
     assert told["strays"] == []
 
 
-def test_supervisord_that_does_not_answer_is_bounded(tmp_path):
+def test_supervisord_that_does_not_answer_is_bounded(tmp_path, impatient):
     write(tmp_path, "shop-worker-w1")
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(str(tmp_path / "s.sock"))
         mute.listen()
-        began = time.monotonic()
-        told = gather(Supervisor(str(tmp_path), str(tmp_path / "s.sock")), manager="supervisor", timeout=2.0)
-        assert time.monotonic() - began < 10
+        told = gather(Supervisor(str(tmp_path), str(tmp_path / "s.sock")), manager="supervisor")
     assert set(told["missing"]) == {"states"}
     assert told["instances"]["w1"]["service"] is None
 
@@ -426,7 +430,8 @@ def systemctl(tmp_path, monkeypatch):
 
 def test_units(systemctl):
     systemctl("systemctl", "cat <<'END'\n" + "\n".join([RUNNING, KILLED, ABSENT]) + "END")
-    told = Systemd().evidence(["shop-worker@w1", "shop-worker@w2", "shop-worker@w3"], 5)
+    began = time.clock_gettime(time.CLOCK_MONOTONIC)
+    told = Systemd().evidence(["shop-worker@w1", "shop-worker@w2", "shop-worker@w3"], PATIENCE)
     running, killed, absent = told["shop-worker@w1"], told["shop-worker@w2"], told["shop-worker@w3"]
     assert (running["known"], running["enabled"], running["state"], running["substate"]) == (
         True,
@@ -437,8 +442,8 @@ def test_units(systemctl):
     assert (running["restarts"], running["main_pid"], running["result"]) == (3, 4711, "success")
     assert running["log_file"] == "/var/log/shop/worker-w1.log"
     assert (running["exit_code"], running["exit_signal"]) == (None, None)
-    uptime = time.clock_gettime(time.CLOCK_MONOTONIC)
-    assert abs(running["since_seconds"] - (uptime - 60)) < 5
+    ended = time.clock_gettime(time.CLOCK_MONOTONIC)
+    assert began - 60.1 <= running["since_seconds"] <= ended - 59.9
     assert (killed["state"], killed["exit_code"], killed["exit_signal"]) == ("failed", None, 9)
     assert (killed["log_file"], killed["control_group"]) == (None, None)
     assert (running["memory_limit_bytes"], killed["memory_limit_bytes"]) == (None, 2 << 30)
@@ -448,27 +453,25 @@ def test_units(systemctl):
 def test_systemctl_that_fails_or_hangs(systemctl):
     systemctl("systemctl", "echo 'Failed to connect to bus' >&2; exit 1")
     with pytest.raises(ServiceError, match="Failed to connect to bus"):
-        Systemd().evidence(["shop-beat"], 5)
-    systemctl("systemctl", "exec sleep 30")
-    began = time.monotonic()
+        Systemd().evidence(["shop-beat"], PATIENCE)
+    systemctl("systemctl", "exec sleep 600")
     with pytest.raises(ServiceError, match="no answer"):
         Systemd().evidence(["shop-beat"], 0.3)
-    assert time.monotonic() - began < 5
 
 
 def test_the_journal(systemctl):
     systemctl("journalctl", "echo \"$@\"; echo 'ready \\377'")
-    text = Systemd().journal("shop-beat", 5, 5).decode()
+    text = Systemd().journal("shop-beat", 5, PATIENCE).decode()
     assert "--unit=shop-beat.service" in text
     assert "--lines=5" in text
     systemctl("journalctl", "echo '-- No entries --'")
-    assert Systemd().journal("shop-beat", 5, 5) == b""
+    assert Systemd().journal("shop-beat", 5, PATIENCE) == b""
     systemctl("journalctl", "echo 'Hint: You are currently not seeing messages from other users' >&2")
     with pytest.raises(ServiceError, match="not seeing messages"):
-        Systemd().journal("shop-beat", 5, 5)
+        Systemd().journal("shop-beat", 5, PATIENCE)
     systemctl("journalctl", "echo 'No journal files were opened due to insufficient permissions.' >&2; exit 1")
     with pytest.raises(ServiceError, match="insufficient permissions"):
-        Systemd().journal("shop-beat", 5, 5)
+        Systemd().journal("shop-beat", 5, PATIENCE)
 
 
 def test_a_host_without_systemd(systemctl, tmp_path, monkeypatch):

@@ -10,7 +10,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._plan import batc
 from ansible_collections.taskfleet.celery.plugins.module_utils._reasons import REASONS, entry
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
-from hypothesis import given, settings
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import MANY_EXAMPLES
+from hypothesis import given
 from hypothesis import strategies as st
 
 WELL = {"kind": "redis", "reachable": True, "refusing": False, "error": ""}
@@ -100,10 +101,9 @@ BROKERS = st.builds(
 )
 RESTARTS = st.dictionaries(st.integers(1, 40).map(lambda number: f"w{number}@web1"), st.integers(NOW - 1000, NOW + 10))
 FRACTIONS = st.floats(0.01, 1)
-QUICK = settings(max_examples=200, deadline=None, derandomize=True)
 
 
-@QUICK
+@MANY_EXAMPLES
 @given(VERDICTS, BROKERS, RESTARTS, FRACTIONS, st.integers(0, 900))
 def test_the_brakes_hold(reasons, broker, restarts, fraction, cooldown):
     sick = fleet(*reasons, broker=broker)
@@ -126,7 +126,7 @@ def test_the_brakes_hold(reasons, broker, restarts, fraction, cooldown):
         assert not broker["refusing"]
 
 
-@QUICK
+@MANY_EXAMPLES
 @given(st.sampled_from([scene for scene, _reason in FAULTS + ALARMS]))
 def test_what_judging_says_can_be_planned(scene):
     verdicts = scene().judge()

@@ -13,6 +13,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._preflight_timeou
     check_timeouts,
     resolve,
 )
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,6 +103,7 @@ def test_other_brokers_have_no_visibility_timeout():
     assert judge(value=GOOD, broker_url=None, visibility_timeout=1) == []
 
 
+@EXAMPLES
 @given(st.lists(st.integers(1, 10_000), min_size=4, max_size=4), st.integers(0, 600))
 def test_limits_pass_exactly_when_each_is_a_gap_above_the_one_before(seconds, min_gap):
     problems = judge(value=dict(zip(STEPS, seconds, strict=True)), min_gap=min_gap)
@@ -110,6 +112,7 @@ def test_limits_pass_exactly_when_each_is_a_gap_above_the_one_before(seconds, mi
     assert (not problems) == (not wrong)
 
 
+@EXAMPLES
 @given(st.integers(3, 10_000), st.integers(1, 10_000))
 def test_visibility_is_refused_exactly_when_hard_is_not_below(hard, visibility):
     value = {"operation": hard - 2, "soft": hard - 1, "hard": hard, "stop": hard + 1}

@@ -14,6 +14,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._remote_connectio
     lost,
     split_urls,
 )
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.servers import free_port
 
 
@@ -68,7 +69,7 @@ def test_the_first_broker_that_answers():
     down = free_port()
     urls = ["amqp://u:hunter22@down//", "amqp://u:hunter22@up//"]
     app = App({urls[0]: Connection("amqp", down, ConnectionRefusedError()), urls[1]: Connection("amqp")})
-    broker, connection = first_broker(app, urls, 4, keep=True)
+    broker, connection = first_broker(app, urls, PATIENCE, keep=True)
     assert connection is app.connections[urls[1]]
     assert connection.connected == 1
     assert broker == {
@@ -82,31 +83,31 @@ def test_the_first_broker_that_answers():
 
 def test_a_refused_login_needs_no_further_step():
     connection = Connection("amqp", free_port(), RuntimeError("(403) ACCESS_REFUSED"))
-    assert check_broker(connection, 2, keep=True)["layer"] == "auth"
+    assert check_broker(connection, PATIENCE, keep=True)["layer"] == "auth"
 
 
 def test_a_client_that_fails_where_amqp_answers(server):
     port = server(b"\x01\x00\x00\x00\x00\x01\x00\x00").port
-    told = check_broker(Connection("amqp", port, RuntimeError("frame error")), 2, keep=True)
+    told = check_broker(Connection("amqp", port, RuntimeError("frame error")), PATIENCE, keep=True)
     assert told == {"reachable": False, "layer": "protocol", "error": "RuntimeError: frame error"}
 
 
 def test_redis_is_asked_step_by_step_before_the_client(server):
     connection = Connection("redis", server(b"+PONG\r\n").port, RuntimeError("VersionMismatch: You have 4.6.0"))
-    assert check_broker(connection, 2, keep=True)["layer"] == "client"
+    assert check_broker(connection, PATIENCE, keep=True)["layer"] == "client"
     connection = Connection("redis", free_port())
-    assert check_broker(connection, 2, keep=True)["layer"] == "tcp"
+    assert check_broker(connection, PATIENCE, keep=True)["layer"] == "tcp"
     assert connection.connected == 0
 
 
 def test_a_transport_that_does_not_exist():
-    broker, connection = first_broker(App({}), ["nosuch://h"], 1)
+    broker, connection = first_broker(App({}), ["nosuch://h"], PATIENCE)
     assert connection is None
     assert (broker["reachable"], broker["layer"]) == (False, "client")
 
 
 def test_a_broker_in_memory_needs_no_way():
-    assert check_broker(Connection("memory"), 1, keep=True) == {
+    assert check_broker(Connection("memory"), PATIENCE, keep=True) == {
         "reachable": True,
         "layer": "ok",
         "error": "",

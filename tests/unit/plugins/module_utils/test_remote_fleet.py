@@ -10,6 +10,7 @@ import types
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_fleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 
 
 class Results:
@@ -129,7 +130,7 @@ def test_a_broker_that_does_not_answer_is_asked_twice(monkeypatch):
         _remote_fleet, "application", lambda _arguments: types.SimpleNamespace(conf=types.SimpleNamespace())
     )
     tell = Told()
-    arguments = {"app": "", "broker_url": "redis://127.0.0.1/0", "deadline": _remote_fleet.time.monotonic() + 5}
+    arguments = {"app": "", "broker_url": "redis://127.0.0.1/0", "deadline": _remote_fleet.time.monotonic() + PATIENCE}
     assert _remote_fleet.main(arguments, tell) == {}
     assert tell["broker"] == gone
     assert [(sample["broker"], sample["asked"]) for sample in tell["control"]] == [(gone, False)] * 2

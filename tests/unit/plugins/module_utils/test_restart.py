@@ -13,6 +13,7 @@ import time
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._restart import ask_for_stacks, stop, take_all
 from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 
 # Each says when it is ready; what it ignores does not end it, and nothing else is ignored: a shell that runs the tests in
 # the background has them ignore SIGQUIT. The handler may come while that is being printed.
@@ -24,7 +25,7 @@ for name in sys.argv[1:]:
     signal.signal(getattr(signal, name), signal.SIG_IGN)
 signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b"stacks\\n"))
 print("ready", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -63,21 +64,21 @@ def start():
 @pytest.mark.parametrize(("ignored", "last"), [((), "TERM"), (("SIGTERM",), "QUIT"), (("SIGTERM", "SIGQUIT"), "KILL")])
 def test_it_is_ended_by_the_mildest_signal_that_does(start, ignored, last):
     # A process that does end may take its time on a busy machine; one that does not is not waited for.
-    patience, quit_patience = (60 if last == signal_name else 0.4 for signal_name in ("TERM", "QUIT"))
+    patience, quit_patience = (PATIENCE if last == signal_name else 0.4 for signal_name in ("TERM", "QUIT"))
     assert stop(Manager(start(*ignored)), "w1", patience, quit_patience) == last
 
 
 def test_a_stopped_process_is_let_go_on_so_that_it_ends_in_order(start):
     process = start()
     os.kill(process.pid, signal.SIGSTOP)
-    assert stop(Manager(process), "w1", 60, 0.4) == "TERM"
+    assert stop(Manager(process), "w1", PATIENCE, 0.4) == "TERM"
 
 
 class Fleet:
     """A service manager whose services end when all of them have been told to, and of which one cannot be started."""
 
     def __init__(self, number):
-        self.all_told = threading.Barrier(number, timeout=60)
+        self.all_told = threading.Barrier(number, timeout=PATIENCE)
         self.ended = set()
         self.begun = []
         self.under_way = self.most = 0
@@ -102,8 +103,8 @@ class Fleet:
 
 def test_all_are_stopped_at_once_and_one_that_fails_is_told_apart():
     manager = Fleet(3)
-    services = [{"service": name, "action": "restart", "patience": 60} for name in ("w1", "w2", "w3")]
-    told = take_all(lambda: manager, services, 0.4, 60)
+    services = [{"service": name, "action": "restart", "patience": PATIENCE} for name in ("w1", "w2", "w3")]
+    told = take_all(lambda: manager, services, 0.4, PATIENCE)
     assert [(one["service"], one["signal"], one["error"]) for one in told] == [
         ("w1", "TERM", ""),
         ("w2", "TERM", "w2 does not start"),
@@ -116,7 +117,7 @@ def test_what_does_not_run_gets_no_signal(start):
     process = start()
     process.kill()
     process.wait()
-    assert stop(Manager(process), "w1", 5, 5) == ""
+    assert stop(Manager(process), "w1", PATIENCE, PATIENCE) == ""
 
 
 def test_who_listens_is_asked_for_its_stacks(start):

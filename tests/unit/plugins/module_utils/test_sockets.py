@@ -13,6 +13,7 @@ import sys
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils import _sockets
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -167,12 +168,12 @@ def test_a_real_connection(address):
             with accepted:
                 accepted.sendall(b"12345")
                 url = f"redis://:secret22@{f'[{address}]' if ':' in address else address}:{port}/0"
-                broker = _sockets.broker_addresses(url, Clock(5))
+                broker = _sockets.broker_addresses(url, Clock(PATIENCE))
                 (one,), total = _sockets.connections([client.pid], broker)
         finally:
             client.stdin.close()
             client.stdout.close()
-            client.wait(timeout=10)
+            client.wait(timeout=PATIENCE)
     assert total == 1
     assert (one["to"], one["state"], one["receive_queue"], one["timer"]) == ("broker", "ESTABLISHED", 5, "keepalive")
     assert one["local"].endswith(f":{own}")

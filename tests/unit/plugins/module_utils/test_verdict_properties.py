@@ -16,10 +16,9 @@ from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms
 )
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, Fleet, task
-from hypothesis import HealthCheck, given, settings
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import MANY_EXAMPLES
+from hypothesis import given
 from hypothesis import strategies as st
-
-QUICK = settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 SCENES = [scene for scene, _reason in FAULTS + ALARMS]
 
@@ -107,7 +106,7 @@ def without(evidence, path):
     return told
 
 
-@QUICK
+@MANY_EXAMPLES
 @given(
     st.data(),
     st.booleans(),
@@ -122,7 +121,7 @@ def test_a_busy_worker_is_never_stuck_whatever_is_lost(data, sentinel, pool, kin
         assert told["verdict"] not in ("stuck", "down"), (path, told["cause"])
 
 
-@QUICK
+@MANY_EXAMPLES
 @given(st.data(), st.sampled_from([rate_limited, rate_limited_and_blind]))
 def test_a_worker_full_of_rate_limited_tasks_is_never_stuck_whatever_is_lost(data, scene):
     fleet = scene()
@@ -132,7 +131,7 @@ def test_a_worker_full_of_rate_limited_tasks_is_never_stuck_whatever_is_lost(dat
         assert told["node"] != "w1@web1" or told["verdict"] not in ("stuck", "down"), (path, told["cause"])
 
 
-@QUICK
+@MANY_EXAMPLES
 @given(st.data(), st.booleans(), st.booleans())
 def test_a_busy_worker_that_does_not_answer_is_never_stuck(data, sentinel, mute):
     fleet = busy_fleet(sentinel, "prefork", "redis")
@@ -143,7 +142,7 @@ def test_a_busy_worker_that_does_not_answer_is_never_stuck(data, sentinel, mute)
         assert told["verdict"] not in ("stuck", "down"), (path, told["cause"])
 
 
-@QUICK
+@MANY_EXAMPLES
 @given(st.sampled_from(SCENES), st.sampled_from(["down", "refuses", "down once"]))
 def test_with_the_broker_away_nobody_is_stuck(scene, how):
     fleet = scene()
@@ -159,7 +158,7 @@ def test_with_the_broker_away_nobody_is_stuck(scene, how):
         assert told["verdict"] != "stuck" or not asked, told["cause"]
 
 
-@QUICK
+@MANY_EXAMPLES
 @given(st.data(), st.sampled_from(SCENES))
 def test_stuck_cites_two_samples_and_the_world_outside(data, scene):
     fleet = scene()
@@ -175,7 +174,7 @@ def test_stuck_cites_two_samples_and_the_world_outside(data, scene):
             assert max(one["samples"] for one in outside) >= 2
 
 
-@QUICK
+@MANY_EXAMPLES
 @given(st.sampled_from(SCENES))
 def test_judging_changes_nothing_and_says_the_same_twice(scene):
     fleet = scene()

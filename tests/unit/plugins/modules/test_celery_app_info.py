@@ -11,6 +11,7 @@ import sys
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_app_info
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 
 KEYS = {
     "app",
@@ -46,7 +47,13 @@ def look(look_returns):
 
 def test_an_application_that_does_not_import_is_an_answer(call, tmp_path):
     (tmp_path / "noise.py").write_text("print('{}')")
-    result = call(app="no_such_application", chdir=str(tmp_path), source_dir=str(tmp_path), require=["json", "nope_x"])
+    result = call(
+        app="no_such_application",
+        chdir=str(tmp_path),
+        source_dir=str(tmp_path),
+        require=["json", "nope_x"],
+        timeout=PATIENCE,
+    )
     assert set(result) == KEYS
     assert result["changed"] is False
     assert result["app"]["imported"] is False
