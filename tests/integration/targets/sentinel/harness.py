@@ -27,17 +27,23 @@ FILES = Path(__file__).with_name("files")
 COLLECTION = Path(os.environ.get("SENTINEL_COLLECTION") or Path(__file__).resolve().parents[4])
 SENTINEL = COLLECTION / "roles/celery_worker/files"
 NODE = "w1@here"
+# Seconds for what is sure to come: no test decides by how quick the machine is. tests/bench/notice.py measures that.
+PATIENCE = 300
+# Seconds that a task may run.
+HARD_LIMIT = 600
+# Seconds between two heartbeats, of which there is one each second, by which the machine has stood still.
+STANDSTILL = 5
 
 
-def wait_for(predicate, timeout, why):
+def wait_for(predicate, why):
     """Call the predicate until it answers something true; return that, or fail saying why it was waited for."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + PATIENCE
     while True:
         answer = predicate()
         if answer:
             return answer
         if time.monotonic() > end:
-            raise AssertionError(f"not within {timeout} s: {why}; last answer: {answer!r}")
+            raise AssertionError(f"not within {PATIENCE} s: {why}; last answer: {answer!r}")
         time.sleep(0.1)
 
 
@@ -69,24 +75,28 @@ class Redis:
         assert program, "redis-server is not installed. On Debian: apt-get install redis-server"
         argv = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
         self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: self.ask("PING") == "+PONG", 30, "Redis answers")
+        wait_for(lambda: self.ask("PING") == "+PONG", "Redis answers")
 
     def stop(self):
         self.process.kill()
         self.process.wait()
 
-    def ask(self, *words):
-        """The first line of the answer to one command, or '' where nobody answers."""
+    def ask(self, command):
+        """The first line of the answer, or '' where nobody answers."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
-                connection.sendall((" ".join(words) + "\r\n").encode())
+            with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as connection:
+                connection.sendall(f"{command}\r\n".encode())
                 return connection.makefile().readline().strip()
         except OSError:
             return ""
 
+    def count(self, command):
+        """The number that is the answer."""
+        return int(self.ask(command)[1:])
+
     def ask_all(self, command):
         """The whole bulk answer."""
-        with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as connection:
             connection.sendall((command + "\r\n").encode())
             stream = connection.makefile()
             return stream.read(int(stream.readline()[1:]))
@@ -116,7 +126,7 @@ class RabbitMQ:
         token = base64.b64encode(self.account.encode()).decode()
         headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.api}/{path}", data=body, method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=20):
+        with urllib.request.urlopen(request, timeout=PATIENCE):
             pass
 
     def url(self, port=None):
@@ -135,9 +145,9 @@ class RabbitMQ:
 class Proxy:
     """Forwards connections to a port, until told that those which match must die without a word."""
 
-    def __init__(self, port, mute_first=False, mute_on=None):
+    def __init__(self, port, mute=False, mute_on=None):
         self.target = port
-        self.mute_first = mute_first
+        self.mute = mute
         self.mute_on = mute_on
         self.dead = []
         self.pairs = []
@@ -167,7 +177,7 @@ class Proxy:
                 continue
             pair = {"sockets": (inner, outer), "last": b""}
             self.pairs.append(pair)
-            if self.mute_first and len(self.pairs) == 1:
+            if self.mute:
                 self.dead.append(pair)
             for source, sink in ((inner, outer), (outer, inner)):
                 threading.Thread(target=self.pump, args=(pair, source, sink), daemon=True).start()
@@ -233,7 +243,7 @@ class Probes:
         """The exit codes."""
         return {
             name: subprocess.run(
-                argv, env=self.environment, stdout=subprocess.DEVNULL, timeout=20, check=False
+                argv, env=self.environment, stdout=subprocess.DEVNULL, timeout=PATIENCE, check=False
             ).returncode
             for name, argv in self.commands.items()
         }
@@ -276,16 +286,17 @@ class Client:
             start_new_session=True,
         )
 
-    def run(self, source, environment, timeout):
+    def run(self, source, environment):
         """Run Python; return what it printed."""
         self.process.stdin.write(json.dumps({"source": source, "environment": environment}) + "\n")
         self.process.stdin.flush()
-        answered, _nothing, _nothing = select.select([self.process.stdout], [], [], timeout)
+        # What the source itself waits for ends before, and says more.
+        answered, _nothing, _nothing = select.select([self.process.stdout], [], [], 2 * PATIENCE)
         if not answered:
             # A late answer would be taken for that to the next question.
             os.killpg(self.process.pid, signal.SIGKILL)
             client_of.cache_clear()
-            raise AssertionError(f"not within {timeout} s: {source}")
+            raise AssertionError(f"not within {2 * PATIENCE} s: {source}")
         told = json.loads(self.process.stdout.readline())
         assert not told["error"], told["error"]
         return told["output"].strip()
@@ -318,7 +329,7 @@ class Process:
     def file(self):
         return json.loads(self.heartbeat.read_text()) if self.heartbeat.exists() else {}
 
-    def wait_for(self, timeout, why, **wanted):
+    def wait_for(self, why, **wanted):
         """Wait until the file says so; return it."""
 
         def says():
@@ -326,20 +337,39 @@ class Process:
             return found if all(found.get(key) == value for key, value in wanted.items()) else None
 
         try:
-            return wait_for(says, timeout, why)
+            return wait_for(says, why)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.file}\n{self.log.read_text()[-3000:]}") from error
 
-    def end(self, number=signal.SIGTERM, timeout=30):
+    def live(self, seconds):
+        """Wait until it has written for so many seconds in a row; return what it wrote meanwhile.
+
+        Where the machine stands still, what is written next is about that, and the seconds begin anew.
+        """
+        seen = [self.file]
+
+        def has_lived():
+            found = self.file
+            since = found["written_at"] - seen[-1]["written_at"]
+            if since > STANDSTILL:
+                seen.clear()
+            if since:
+                seen.append(found)
+            return seen[-1]["written_at"] - seen[0]["written_at"] >= seconds
+
+        wait_for(has_lived, f"it writes for {seconds} s")
+        return seen[1:]
+
+    def end(self, number=signal.SIGTERM):
         """Send the signal and wait for the end; return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(timeout)
+        return self.process.wait(PATIENCE)
 
     def clean_up(self):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
 
 class Beat(Process):
@@ -366,20 +396,21 @@ class Worker(Process):
         **environment,
     ):
         words = ["worker", f"--hostname={NODE}", "--queues=default,reports"]
-        words += [f"--pool={pool}", "--concurrency=2", "--without-gossip", "--time-limit=40"]
+        words += [f"--pool={pool}", "--concurrency=2", "--without-gossip", f"--time-limit={HARD_LIMIT}"]
         words += [] if mingle else ["--without-mingle"]
         words += [f"--include={','.join(loads)}", "--loglevel=INFO"]
         super().__init__(directory, python, "w1", words, {"BROKER": broker, "RESULTS": results, **environment})
 
-    def run(self, source, timeout=60):
+    def run(self, source):
         """Run Python with the application at hand; return what it printed."""
-        return client_of(self.python).run(source, self.environment, timeout)
+        return client_of(self.python).run(source, self.environment)
 
     def control(self, command, **arguments):
         self.run(f"app.control.broadcast({command!r}, arguments={arguments!r}, destination=[{NODE!r}])")
 
     def works(self, count=5):
-        return self.run(f"print(sum(add.delay(1, 1).get(timeout=30) for _ in range({count})))") == str(2 * count)
+        source = f"print(sum(add.delay(1, 1).get(timeout={PATIENCE}) for _ in range({count})))"
+        return self.run(source) == str(2 * count)
 
     def children(self):
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
@@ -387,5 +418,5 @@ class Worker(Process):
 
 
 def pythons():
-    """The interpreters to test with: {label: path}, from SENTINEL_PYTHONS='5.7=/x/bin/python 5.3=/y/bin/python'."""
+    """The interpreters to test with, newest first: {label: path}, from SENTINEL_PYTHONS='5.7=/x/bin/python ...'."""
     return dict(word.split("=", 1) for word in os.environ.get("SENTINEL_PYTHONS", f"this={sys.executable}").split())

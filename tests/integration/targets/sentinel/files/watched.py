@@ -5,16 +5,23 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from pathlib import Path
 
 from celery import Celery
 from celery.beat import PersistentScheduler
 from celery.worker.control import Panel
 
+# Seconds after which what waits for a file goes on without it, so that nothing stays behind.
+LIMIT = 600
+
 app = Celery("watched", broker=os.environ["BROKER"], backend=os.environ.get("RESULTS"))
 app.conf.update(
+    broker_read_url=os.environ.get("READ"),
     broker_connection_retry_on_startup=True,
     task_default_queue="default",
-    broker_transport_options={"socket_timeout": 29},
+    broker_transport_options={"socket_timeout": int(os.environ.get("SOCKET_TIMEOUT", "29"))},
+    # Celery kills a process of its pool that has not come up by then.
+    worker_proc_alive_timeout=LIMIT,
     worker_prefetch_multiplier=1,
     beat_schedule={"add": {"task": "watched.add", "schedule": float(os.environ.get("EVERY", "1")), "args": (1, 1)}},
 )
@@ -25,16 +32,24 @@ def add(x, y):
     return x + y
 
 
+def wait_for(file, pause):
+    """Pause until the file is there."""
+    end = time.monotonic() + LIMIT
+    while not os.path.exists(file) and time.monotonic() < end:
+        pause()
+
+
 @app.task
-def nap(seconds):
-    time.sleep(seconds)
-    return seconds
+def hold(file):
+    """Run until the file is there."""
+    wait_for(file, lambda: time.sleep(0.1))
 
 
 @Panel.register
-def block(state, seconds=0):
-    """Block the thread that runs this, and every greenlet in it."""
-    ctypes.CDLL(None).sleep(int(seconds))
+def block(state, file):
+    """Block the thread that runs this, and every greenlet in it, until the file is there; FILE.begun tells that it does."""
+    Path(f"{file}.begun").touch()
+    wait_for(file, lambda: ctypes.CDLL(None).usleep(100_000))
 
 
 @Panel.register
