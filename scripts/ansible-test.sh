@@ -47,7 +47,9 @@ copy_tree "$tree"
 
 cd "$tree"
 if [ "$1" = integration ]; then
-    printf 'setup_celery_cache: %s\n' "$checkout/.cache/celery" >tests/integration/integration_config.yml
+    whole=false
+    [ "${TASKFLEET_WHOLE:-}" != 1 ] || whole=true
+    printf 'setup_celery_cache: %s\nsetup_celery_whole: %s\n' "$checkout/.cache/celery" "$whole" >tests/integration/integration_config.yml
 fi
 # Without the user's PATH: ansible-test takes a shim of a version manager for a Python.
 export PATH=$checkout/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

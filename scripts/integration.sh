@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs one integration target against brokers and workers of its own.
+# Runs one integration target against brokers and workers of its own: by the newest Celery; with TASKFLEET_WHOLE=1 by the
+# oldest one that is supported as well.
 #
 # usage: scripts/integration.sh TARGET
 set -euo pipefail

@@ -10,6 +10,8 @@ import signal
 import socket
 import sys
 
+SYN_SENT = 2
+
 listener = socket.socket()
 listener.bind(("127.0.0.1", int(sys.argv[1])))
 listener.listen(0)
@@ -20,6 +22,8 @@ while True:
     try:
         waiting[-1].connect(listener.getsockname())
     except TimeoutError:
-        break
+        # On a machine that stood still, it may have come through meanwhile.
+        if waiting[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == SYN_SENT:
+            break
 print("the hole is open", flush=True)
 signal.pause()

@@ -21,6 +21,8 @@ app.conf.update(
     result_backend=os.environ.get("CELERY_RESULT_BACKEND"),
     broker_connection_retry_on_startup=True,
     worker_send_task_events=False,
+    # Celery kills a process of its pool that has not come up by then.
+    worker_proc_alive_timeout=600,
 )
 app.conf.update(
     {name[len(PREFIX) :].lower(): json.loads(text) for name, text in os.environ.items() if name.startswith(PREFIX)}
@@ -49,9 +51,10 @@ def fail(text):
     raise ValueError(text)
 
 
-@app.task(ignore_result=True)
-def quiet():
-    """Leave no result."""
+@app.task(bind=True, ignore_result=True)
+def quiet(self):
+    """Leave no result, even where the sender wishes for one, which newer releases would grant."""
+    self.request.ignore_result = True
 
 
 @app.task(bind=True)

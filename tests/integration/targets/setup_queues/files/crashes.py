@@ -21,6 +21,8 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 QUEUES = ["celery", "prio", "quo"]
+# Seconds for a run, which takes one.
+PATIENCE = 300
 # Rounds in which the runs after a crash may crash, too.
 ROUNDS = 4
 
@@ -58,7 +60,7 @@ class Broker:
     def run(self, what, path, crash_at=0):
         """Return what the helper told, or None when it was killed."""
         arguments = {
-            "app": None, "broker_url": self.url, "transport_options": {}, "deadline": time.monotonic() + 60,
+            "app": None, "broker_url": self.url, "transport_options": {}, "deadline": time.monotonic() + PATIENCE,
             "queues": QUEUES if what == "purge" else [], "check": False, "dump_to": path, "dump_from": path,
         }  # fmt: skip
         told = asked(self.helpers, json.dumps([what, arguments, crash_at]))

@@ -24,6 +24,8 @@ import sys
 for library in ("celery", "kombu.transport.pyamqp", "kombu.transport.redis"):
     importlib.import_module(library)
 sys.path.insert(0, sys.argv[1])
+# Seconds after which a run that hangs is ended; more than it is told to take.
+LIMIT = 600
 PLACE = "ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue_"
 HELPERS = {what: importlib.import_module(PLACE + what) for what in ("purge", "restore")}
 
@@ -49,8 +51,8 @@ def crash(at):
 
 
 def child(writer, what, arguments, crash_at):
-    """Run the helper for a minute at most, and write what it told."""
-    signal.alarm(60)
+    """Run the helper for a while at most, and write what it told."""
+    signal.alarm(LIMIT)
     told = {}
     if crash_at:
         crash(crash_at)

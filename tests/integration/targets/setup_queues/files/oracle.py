@@ -8,7 +8,7 @@ oracle.py fill URL COUNT      tasks of mixed priority and ETA, and messages that
 oracle.py snapshot URL        prints {"digest", "messages", "strays"}: of all messages, byte for byte and in order
 oracle.py forget URL          deletes the record of what was restored on RabbitMQ
 oracle.py serve URL           does these two for each line that is read; prints a line for each
-oracle.py traffic URL SECONDS sends and takes numbered tasks meanwhile; prints {"sent", "taken"}
+oracle.py traffic URL FILE    sends and takes numbered tasks until there is such a file; prints {"sent", "taken"}
 oracle.py numbers URL         takes all that is left; prints the numbers
 """
 
@@ -26,6 +26,8 @@ from datetime import datetime, timezone
 import amqp.basic_message
 from kombu import Connection, Queue
 
+# Seconds after which traffic ends by itself.
+LIMIT = 600
 QUEUES = [
     Queue("celery"),
     Queue("prio", queue_arguments={"x-max-priority": 10}),
@@ -110,7 +112,9 @@ def contents(url):
             return found
         amqp.method_framing.Message = Message
         channel.auto_decode = False
-        channel.confirm_select()
+        sender = connection.channel()
+        # One answer for all that is sent, where a confirm is one for each.
+        sender.tx_select()
         for name in NAMES:
             messages = []
             # Taken for good and sent again: what is given back to a quorum queue comes back in any order.
@@ -122,7 +126,9 @@ def contents(url):
                 found.setdefault(name, []).append(as_sent(message) + b"|" + bytes(message.body or b""))
             for message in messages:
                 message.body = bytes(message.body or b"")
-                channel.basic_publish_confirm(message, exchange="", routing_key=name)
+                sender.basic_publish(message, exchange="", routing_key=name)
+            sender.tx_commit()
+        sender.close()
         channel.close()
     return found
 
@@ -187,17 +193,20 @@ def is_dropped_soon(client, key):
     return key.startswith(b"_taskfleet.restore.") and 0 < client.ttl(key) <= 3600
 
 
-def traffic(url, seconds):
-    """Send and take numbered tasks at once, for some seconds."""
-    app, end = application(url), time.monotonic() + float(seconds)
+def traffic(url, file):
+    """Send and take numbered tasks at once."""
+    app, end = application(url), time.monotonic() + LIMIT
     sent, taken = [], []
     # One is taken for two that are sent, so that some wait.
     turns = threading.Semaphore(0)
 
+    def goes_on():
+        return not os.path.exists(file) and time.monotonic() < end
+
     def send():
         with app.connection_for_write() as connection:
             producer = app.amqp.Producer(connection)
-            while time.monotonic() < end:
+            while goes_on():
                 app.send_task("shop.add", args=[len(sent)], queue="celery", priority=len(sent) % 10, producer=producer)
                 sent.append(len(sent))
                 if len(sent) % 2:
@@ -207,7 +216,7 @@ def traffic(url, seconds):
         with app.connection_for_read() as connection:
             queue = connection.SimpleQueue(QUEUES[0])
             queue.consumer.qos(prefetch_count=1)
-            while time.monotonic() < end:
+            while goes_on():
                 if not turns.acquire(timeout=0.2):
                     continue
                 try:
@@ -233,15 +242,13 @@ def numbers(url):
         queue = connection.SimpleQueue(QUEUES[0])
         while True:
             try:
-                message = queue.get(timeout=1)
+                # Answered at once whether there is one, so that a slow broker does not look like an empty queue.
+                message = queue.get(block=False)
             except queue.Empty:
                 break
             left.append(message.payload[0][0])
             message.ack()
     print(json.dumps(left))
-    sys.stdout.flush()
-    # A channel of Redis waits for its blocking read.
-    os._exit(0)
 
 
 if __name__ == "__main__":
