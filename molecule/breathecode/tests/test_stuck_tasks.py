@@ -16,8 +16,7 @@ DELIVER = "task_manager.tasks.deliver_to"
 @pytest.mark.whole
 def test_what_waits_is_told_by_state_and_by_age(tmp_path):
     wait_until_content(HOST.workers)
-    gate = Gate(HOST)
-    with Ledger(HOST, task=DELIVER, args=[gate.path], rate=20, limit=60) as ledger, gate:
+    with Gate(HOST) as gate, Ledger(HOST, task=DELIVER, args=[gate.path], rate=20, limit=60) as ledger:
         wait_for(lambda: len(ledger.sent) == 60, "all are sent")
         wait_for(lambda: queue()["unacked"], "the management API has counted")
         told = wait_for(lambda: (queue()["oldest_age"] or 0) >= 10 and queue(), "the next message waits for 10 s")

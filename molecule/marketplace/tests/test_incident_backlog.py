@@ -18,15 +18,16 @@ PAYMENT = "promotions.tasks.await_payment"
 @contextlib.contextmanager
 def occupied(host):
     """Keep both processes of the pool at a task, so that what is sent meanwhile waits."""
-    worker, gate = Service(host, "worker", "celery"), Gate(host)
+    worker = Service(host, "worker", "celery")
 
     def at_work():
         return [task["name"] for task in worker.heartbeat["active"]]
 
-    with Ledger(host, PAYMENT, args=[gate.path], queues=["celery"], rate=20, limit=2) as payments, gate:
+    payments = {"task": PAYMENT, "queues": ["celery"], "rate": 20, "limit": 2}
+    with Gate(host) as gate, Ledger(host, args=[gate.path], **payments) as ledger:
         wait_for(lambda: at_work() == [PAYMENT, PAYMENT], "both processes wait for a payment")
         yield
-    assert payments.lost() == {}
+    assert ledger.lost() == {}
 
 
 def sent(host, count, seconds=0):

@@ -37,9 +37,10 @@ def test_a_second_worker_beside_the_first():
 def test_priorities_are_obeyed():
     """On Redis 0 is the most urgent, not 9 as the document says."""
     [app] = APPS
-    host, ledgers, gate = app.host, {}, Gate(app.host)
+    host, ledgers = app.host, {}
     slots = sum(4 for _worker in app.workers)
-    with Ledger(host, "await_boot_task", args=[gate.path], queues=[QUEUE], rate=50, limit=slots) as full, gate:
+    boots = {"task": "await_boot_task", "queues": [QUEUE], "rate": 50, "limit": slots}
+    with Gate(host) as gate, Ledger(host, args=[gate.path], **boots) as full:
         wait_for(lambda: sum(worker.heartbeat["active_count"] for worker in app.workers) == slots, "all slots are busy")
         for priority in (9, 5, 0):
             with Ledger(
