@@ -23,6 +23,8 @@ HERE = pathlib.Path(__file__).parent
 QUEUES = ["celery", "prio", "quo"]
 # Seconds for a run, which takes one.
 PATIENCE = 300
+# How often to ask a broker that a helper could not reach: on a machine that stands still for a moment, its time for that is over.
+TRIES = 3
 # Rounds in which the runs after a crash may crash, too.
 ROUNDS = 4
 
@@ -59,11 +61,14 @@ class Broker:
 
     def run(self, what, path, crash_at=0):
         """Return what the helper told, or None when it was killed."""
-        arguments = {
-            "app": None, "broker_url": self.url, "transport_options": {}, "deadline": time.monotonic() + PATIENCE,
-            "queues": QUEUES if what == "purge" else [], "check": False, "dump_to": path, "dump_from": path,
-        }  # fmt: skip
-        told = asked(self.helpers, json.dumps([what, arguments, crash_at]))
+        for _try in range(TRIES):
+            arguments = {
+                "app": None, "broker_url": self.url, "transport_options": {}, "deadline": time.monotonic() + PATIENCE,
+                "queues": QUEUES if what == "purge" else [], "check": False, "dump_to": path, "dump_from": path,
+            }  # fmt: skip
+            told = asked(self.helpers, json.dumps([what, arguments, crash_at]))
+            if told is None or told.get("broker", {}).get("reachable"):
+                break
         wanted = {"purge": "purged", "restore": "restored"}[what]
         if (told is None and not crash_at) or (told is not None and wanted not in told):
             sys.exit(f"{what} with a crash at {crash_at}: {told}")
