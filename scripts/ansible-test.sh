@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Runs ansible-test on a copy of the checkout, below the path that it insists on.
-# Runs side by side need a STREAM each, which names their copy and their log.
+# Runs side by side need a STREAM each, which names their copy and their log. VENV is the environment: .venv.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+
+venv=${VENV:-.venv}
 
 # ansible-test downloads a bootstrap script for pip unless its cache holds one.
 # This one installs the wheel of the same version, which any package index has.
 seed_pip() {
     local version downloads script
     downloads=$HOME/.ansible/test/cache
-    version=$(.venv/bin/python - <<'PYTHON'
+    version=$("$venv/bin/python" - <<'PYTHON'
 import importlib.util
 import pathlib
 import re
@@ -24,7 +26,7 @@ PYTHON
     exec 9>"$downloads/lock"
     flock 9
     [ ! -f "$script" ] || return 0
-    .venv/bin/pip download --quiet --quiet --disable-pip-version-check --no-deps --dest "$downloads" "pip==$version"
+    "$venv/bin/pip" download --quiet --quiet --disable-pip-version-check --no-deps --dest "$downloads" "pip==$version"
     cat >"$script" <<PYTHON
 import os
 import sys
@@ -40,7 +42,7 @@ PYTHON
 }
 
 checkout=$PWD
-name=${1:?usage: [STREAM=NAME] $0 sanity|units|integration [ARGUMENTS]}${STREAM:+-$STREAM}
+name=${1:?usage: [STREAM=NAME] [VENV=DIRECTORY] $0 sanity|units|integration [ARGUMENTS]}${STREAM:+-$STREAM}
 tree=.cache/tree-$name/ansible_collections/taskfleet/celery
 copy_tree "$tree"
 (seed_pip)
@@ -52,7 +54,7 @@ if [ "$1" = integration ]; then
     printf 'setup_celery_cache: %s\nsetup_celery_whole: %s\n' "$checkout/.cache/celery" "$whole" >tests/integration/integration_config.yml
 fi
 # Without the user's PATH: ansible-test takes a shim of a version manager for a Python.
-export PATH=$checkout/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=$checkout/$venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 log=$checkout/.cache/ansible-test-$name.log
 ansible-test "$@" 2>&1 | tee "$log"
 if grep -q 'All targets skipped' "$log"; then

@@ -32,19 +32,31 @@ find_python() {
         "found $(python3 --version 2>&1 || true). On Debian 12: apt-get install python3 python3-venv"
 }
 
+# python_of VERSION: the interpreter of that version on the path, or of pyenv.
+python_of() {
+    local candidate
+    for candidate in "python$1" "$HOME/.pyenv/versions/$1".*/bin/python; do
+        if "$candidate" -c "import ensurepip, sys, venv; sys.exit('%d.%d' % sys.version_info[:2] != '$1')" 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
 # make_venv DIRECTORY REQUIREMENTS [FURTHER FILES OF THE HASH]
-# Does nothing when the stamp of this requirements file is up to date.
+# Does nothing when the stamp of this requirements file is up to date. VENV_PYTHON makes it: find_python.
 make_venv() {
     local directory=$1 requirements=$2 stamp wanted python
     shift
-    stamp=$directory/.stamp-$requirements
+    stamp=$directory/.stamp-${requirements##*/}
     wanted="$PWD $(cat "$@" | sha256sum)"
     if [ -x "$directory/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
         return
     fi
     # The scripts of an environment name its path, so it does not outlive a move of the checkout.
     if ! "$directory/bin/python" -m pip --version >/dev/null 2>&1 || ! grep -qsF "$PWD/" "$directory/pyvenv.cfg"; then
-        python=$(find_python)
+        python=${VENV_PYTHON:-$(find_python)}
         rm -rf "$directory"
         mkdir -p "$(dirname "$directory")"
         "$python" -m venv "$PWD/$directory"
@@ -86,6 +98,19 @@ copy_tree() {
     mkdir -p "$1"
     list_files . | rsync --archive --from0 --files-from=- --ignore-missing-args ./ "$1/"
     git init --quiet "$1"
+}
+
+# count_cases PYTHON REPORT...: how many unit tests passed and failed by these JUnit reports, as two numbers.
+# A test that was skipped proves nothing, so it counts as failed.
+count_cases() {
+    "$1" - "${@:2}" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as tree
+
+cases = [case for report in sys.argv[1:] for case in tree.parse(report).iter("testcase")]
+bad = sum(any(case.find(tag) is not None for tag in ("failure", "error", "skipped")) for case in cases)
+print(len(cases) - bad, bad)
+PYTHON
 }
 
 # need_programs PROGRAM...: each has the name of its Debian package, or is given as program:package.

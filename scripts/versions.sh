@@ -15,18 +15,6 @@ matrix=(
 )
 environments=$PWD/.cache/versions
 
-# python_of VERSION: the interpreter of that version on the path, or of pyenv.
-python_of() {
-    local candidate
-    for candidate in "python$1" "$HOME/.pyenv/versions/$1".*/bin/python; do
-        if "$candidate" -c "import ensurepip, sys, venv; sys.exit('%d.%d' % sys.version_info[:2] != '$1')" 2>/dev/null; then
-            command -v "$candidate"
-            return
-        fi
-    done
-    return 1
-}
-
 # make PYTHON ENVIRONMENT CELERY
 make() {
     local directory=$2
