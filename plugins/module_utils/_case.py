@@ -294,7 +294,7 @@ class Case:
         """A citation, if more of its tasks are unacknowledged than all who could have them tell of."""
         unacked = self.unacked()
         told = self.fleet.accounted(self.its_queues()) if unacked else None
-        return unacked if told is not None and min(unacked["values"]) > told else None
+        return unacked if told is not None and min(unacked["readings"]) > told else None
 
     def rate_limited(self):
         """Whether tasks may wait in it for a rate limit. None when not known."""

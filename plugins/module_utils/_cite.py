@@ -12,10 +12,10 @@ from functools import wraps
 HOST, BROKER, CONTROL = "host", "broker", "control"
 
 
-def cite(source, item, values, says, samples=None):
-    """Return one piece of evidence that decided: where it is from, its values over the samples, and what it says."""
-    values = list(values)
-    return {"source": source, "item": item, "values": values, "samples": samples or len(values), "says": says}
+def cite(source, item, readings, says, samples=None):
+    """Return one piece of evidence that decided: where it is from, what it was in each sample, and what it says."""
+    readings = list(readings)
+    return {"source": source, "item": item, "readings": readings, "samples": samples or len(readings), "says": says}
 
 
 def found(reason, activity, cause, cites=(), since=None, **more):

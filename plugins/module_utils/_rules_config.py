@@ -112,7 +112,7 @@ def prefetch_full(case):
     held, waiting = case.held_by_eta(), case.waiting()
     if not held or not waiting or not case.flat() or any(case.loads(CONTROL)):
         return None
-    cause = "{0} tasks that wait for their time fill it, and other work waits.".format(held["values"][-1])
+    cause = "{0} tasks that wait for their time fill it, and other work waits.".format(held["readings"][-1])
     return found("prefetch_full", "scheduled", cause, [held, waiting, case.flat()])
 
 

@@ -296,7 +296,7 @@ report:
                   returned: success
                   type: str
                   sample: queues.celery.ready
-                values:
+                readings:
                   description: Its value in each sample.
                   returned: success
                   type: list
