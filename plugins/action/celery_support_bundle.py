@@ -19,7 +19,8 @@ ARGUMENTS = {
     "directory": {"type": "path", "required": True},
     "hosts": {"type": "dict", "required": True},
     "apps": {"type": "dict", "default": {}},
-    "environments": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+    # Not no_log: most of its values are words that ansible-core 2.22 would hide wherever the run prints them.
+    "environments": {"type": "list", "elements": "dict", "default": []},
 }
 
 

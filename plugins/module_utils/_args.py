@@ -18,7 +18,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import s
 # Of the timeout, what is left to clean up and to hand over the result.
 MARGIN = 0.5
 
-# Ansible replaces these literals everywhere in a result; a short one would spoil ordinary words.
+# These literals are replaced everywhere in a result; a short one would spoil ordinary words.
 SHORTEST_NO_LOG = 8
 
 
@@ -30,20 +30,16 @@ def connection_arguments():
         "chdir": {"type": "path"},
         "pythonpath": {"type": "list", "elements": "path", "default": []},
         "environment_file": {"type": "path"},
-        "environment": {"type": "dict", "default": {}, "no_log": True},
+        "environment": {"type": "dict", "default": {}},
         "user": {"type": "str"},
         "group": {"type": "str"},
     }
 
 
 def narrow_no_log(module, environment, broker_url=""):
-    """Hide the passwords and only the passwords of an environment.
-
-    The option is no_log, and Ansible would take each of its values, such as a time zone or a 1, out of the result.
-    """
+    """Take the passwords, and only the passwords, of an environment and a URL out of the result."""
     secrets = secrets_in(dict(environment, broker_url=broker_url or ""))
     module.no_log_values = {secret for secret in secrets if len(secret) >= SHORTEST_NO_LOG}
-    module.params["environment"] = dict.fromkeys(module.params["environment"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
 
 
 def environment_of(params):

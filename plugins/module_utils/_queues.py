@@ -15,15 +15,13 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import broker_of
 
-HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-
 
 def queue_arguments(timeout):
     """Return the argument specification of the fragments _connection and _queues."""
     specification = connection_arguments()
     specification.update(
         broker_url={"type": "str", "no_log": True},
-        transport_options={"type": "dict", "default": {}, "no_log": True},
+        transport_options={"type": "dict", "default": {}},
         timeout={"type": "float", "default": timeout},
     )
     return specification
@@ -37,7 +35,6 @@ def ask(module, helper, **arguments):
     hidden = dict(environment, **_flat(options))
     hidden["management_url"] = params.get("management_url") or ""
     narrow_no_log(module, hidden, params["broker_url"])
-    params["transport_options"] = dict.fromkeys(options, HIDDEN)
     arguments.update(
         app=params["app"],
         broker_url=params["broker_url"],

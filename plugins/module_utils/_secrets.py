@@ -56,6 +56,23 @@ def mask(value, secrets=()):
     return value
 
 
+def conceal(value, literals):
+    """Return the value, a text, a list or a dict, with these literals masked and nothing else."""
+    return _concealed(value, sorted(set(literals), key=len, reverse=True)) if literals else value
+
+
+def _concealed(value, literals):
+    if isinstance(value, str):
+        for literal in literals:
+            value = value.replace(literal, MASK)
+        return value
+    if isinstance(value, dict):
+        return {key: _concealed(item, literals) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_concealed(item, literals) for item in value]
+    return value
+
+
 def _of_name(key, item, secrets):
     """Return what stands under a key without its passwords. Nothing is no password."""
     return MASK if isinstance(item, (str, bytes)) and item and is_secret_name(key) else mask(item, secrets)
@@ -63,9 +80,7 @@ def _of_name(key, item, secrets):
 
 def _text(value, secrets):
     if secrets:
-        for secret in sorted(set(secrets), key=len, reverse=True):
-            if len(secret) >= SHORTEST_LITERAL:
-                value = value.replace(secret, MASK)
+        value = conceal(value, [secret for secret in secrets if len(secret) >= SHORTEST_LITERAL])
     # Each of the patterns needs one of these; most texts have none.
     if ":" not in value and "=" not in value and "authorization" not in value.lower():
         return value

@@ -263,7 +263,6 @@ kind:
   sample: interpreter_missing
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_app
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
@@ -271,6 +270,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     narrow_no_log,
     read_environment,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 
 
 def complete(told, outcome, app):
@@ -307,7 +307,7 @@ def main():
     specification["require"] = {"type": "list", "elements": "str", "default": []}
     specification["source_dir"] = {"type": "path"}
     specification["timeout"] = {"type": "float", "default": 30}
-    module = AnsibleModule(specification, supports_check_mode=True)
+    module = Module(specification, supports_check_mode=True)
     environment = read_environment(module)
     narrow_no_log(module, environment)
     arguments = {

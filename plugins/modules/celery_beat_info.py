@@ -363,7 +363,6 @@ import os
 import pwd
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_beat
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
@@ -371,6 +370,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     narrow_no_log,
     read_environment,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._processes import same_app, scan
 
 
@@ -446,7 +446,7 @@ def main():
         scheduler={"type": "str"},
         timeout={"type": "float", "default": 20},
     )
-    module = AnsibleModule(specification, supports_check_mode=True)
+    module = Module(specification, supports_check_mode=True)
     params = module.params
     environment = read_environment(module)
     narrow_no_log(module, environment)

@@ -343,7 +343,6 @@ kind:
 
 import re
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_control
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
@@ -354,6 +353,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._control import COMMANDS, verdict
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import broker_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 
 PARAMETERS = {
     "concurrency": {"type": "int"},
@@ -436,7 +436,7 @@ def main():
         destination={"type": "list", "elements": "str", "required": True},
         timeout={"type": "float", "default": 15},
     )
-    module = AnsibleModule(
+    module = Module(
         specification, required_one_of=[("app", "broker_url")], required_if=NEEDED, supports_check_mode=True
     )
     params = module.params

@@ -460,7 +460,6 @@ elapsed:
 import gc
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_fleet
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
@@ -471,6 +470,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._fleet import METHODS, ONCE, examine, host_samples
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import commands
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._policy import policy
 
 NODE = {
@@ -534,15 +534,14 @@ def main():
         elsewhere={"type": "list", "elements": "str", "default": []},
         beat={"type": "str"},
         flower={"type": "str"},
-        # It has the last lines of logs.
-        host_evidence={"type": "dict", "default": {}, "no_log": True},
+        host_evidence={"type": "dict", "default": {}},
         host={"type": "str", "default": ""},
         queues={"type": "list", "elements": "str", "default": []},
         policy={"type": "dict", "default": {}},
         return_evidence={"type": "bool", "default": True},
         timeout={"type": "float", "default": 20},
     )
-    module = AnsibleModule(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
+    module = Module(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
     params = module.params
     try:
         patience = policy(params["policy"])
@@ -553,7 +552,6 @@ def main():
     environment, problem = environment_of(params)
     narrow_no_log(module, environment, params["broker_url"])
     hosts = host_samples(params["host_evidence"])
-    params["host_evidence"] = {"hosts": sorted(hosts)}
     expected = declared(params)
     # In the result, their names will do: the inventory has the rest.
     params["expected"] = [node["node"] for node in expected["nodes"]]

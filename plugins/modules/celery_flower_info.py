@@ -148,9 +148,10 @@ elapsed:
 import time
 from urllib.parse import urlsplit
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils._flower import Flower, look
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock
+from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import mask
 
 
 def refuse_bad_url(module, url):
@@ -163,13 +164,13 @@ def refuse_bad_url(module, url):
     if not good:
         module.fail_json(msg="url is not an address; expected http://host:port or https://host:port")
     if parts.username or parts.password:
-        module.no_log_values.update(filter(None, [parts.password]))
+        module.params["url"] = mask(url)
         module.fail_json(msg="url has a user in it; give username and password instead")
 
 
 def main():
     """Run the module."""
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             "url": {"type": "str", "default": "http://127.0.0.1:5555"},
             "url_prefix": {"type": "str", "default": ""},

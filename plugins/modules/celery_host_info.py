@@ -639,8 +639,8 @@ strays:
 
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _host
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._processes import KINDS, scan
 from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.taskfleet.celery.plugins.module_utils._systemd import Systemd
@@ -655,7 +655,7 @@ def manager_of(params):
 
 def main() -> None:
     """Look at the host."""
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             "name": {"type": "str"},
             "app": {"type": "str", "default": ""},

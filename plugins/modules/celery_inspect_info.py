@@ -398,7 +398,6 @@ kind:
 
 import gc
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_inspect
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
@@ -408,6 +407,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     read_environment,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import METHODS, broker_of, commands, summary
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._replies import unpack
 
 
@@ -438,7 +438,7 @@ def main():
         settle={"type": "float", "default": 1},
         timeout={"type": "float", "default": 10},
     )
-    module = AnsibleModule(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
+    module = Module(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
     params = module.params
     if "query_task" in params["methods"] and not params["task_ids"]:
         module.fail_json(msg="methods has query_task and task_ids is empty; name the tasks in task_ids")

@@ -264,9 +264,9 @@ kind:
   sample: interpreter_missing
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_info
 from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import NOT_ASKED
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._queues import ask, queue_arguments
 
 
@@ -277,7 +277,7 @@ def main():
         queues={"type": "list", "elements": "str", "default": []},
         management_url={"type": "str", "no_log": True},
     )
-    module = AnsibleModule(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
+    module = Module(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
     params = module.params
     if not params["app"] and not params["queues"]:
         module.fail_json(msg="queues is empty, and without app no queue is known; name the queues in queues")

@@ -163,8 +163,8 @@ kind:
   sample: broker
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_purge
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._queues import depths, move, queue_arguments
 
 
@@ -176,7 +176,7 @@ def main():
         confirm={"type": "bool", "default": False},
         dump_to={"type": "path", "required": True},
     )
-    module = AnsibleModule(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
+    module = Module(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
     params = module.params
     if not params["queues"]:
         module.fail_json(msg="queues is empty; name the queues to empty", kind="refused")

@@ -135,8 +135,8 @@ kind:
   sample: refused
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_restore
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._queues import depths, move, queue_arguments
 
 
@@ -144,7 +144,7 @@ def main():
     """Run the module."""
     specification = queue_arguments(timeout=300)
     specification.update(dump_from={"type": "path", "required": True})
-    module = AnsibleModule(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
+    module = Module(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
     params = module.params
     if not params["dump_from"].startswith("/"):
         module.fail_json(msg="dump_from is {dump_from}; expected an absolute path".format(**params), kind="refused")

@@ -226,8 +226,8 @@ seconds:
 import os
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _files, _service_files, _service_plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._proc import environ_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
 from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
@@ -336,7 +336,7 @@ def remove(params, manager, step):
 
 def main():
     """Run the module."""
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             "app": {"type": "str", "required": True},
             "owner": {"type": "str", "required": True},

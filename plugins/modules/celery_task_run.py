@@ -258,7 +258,6 @@ kind:
 
 import uuid
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_task
 from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     connection_arguments,
@@ -267,9 +266,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
     narrow_no_log,
     read_environment,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._task import classify
-
-HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 def complete(outcome, task_id, check_mode):
@@ -303,14 +301,14 @@ def main():
         broker_url={"type": "str", "no_log": True},
         result_backend={"type": "str", "no_log": True},
         task={"type": "str", "required": True},
-        args={"type": "list", "elements": "raw", "default": [], "no_log": True},
-        kwargs={"type": "dict", "default": {}, "no_log": True},
+        args={"type": "list", "elements": "raw", "default": []},
+        kwargs={"type": "dict", "default": {}},
         queue={"type": "str"},
         node={"type": "str"},
         expires={"type": "float"},
         timeout={"type": "float", "default": 15},
     )
-    module = AnsibleModule(
+    module = Module(
         specification,
         required_one_of=[("app", "broker_url")],
         mutually_exclusive=[("queue", "node")],
@@ -327,7 +325,6 @@ def main():
     )
     # A task may return its arguments, so only passwords are taken out of the result.
     narrow_no_log(module, dict(environment, result_backend=params["result_backend"] or ""), params["broker_url"])
-    params.update(args=HIDDEN, kwargs=HIDDEN)
     outcome = look(module, _remote_task, arguments, environment)
     result = complete(outcome, arguments["task_id"], module.check_mode)
     module.exit_json(changed=result["sent"] or (module.check_mode and not result["reason"]), **result)

@@ -71,7 +71,6 @@ def test_only_passwords_are_hidden_from_the_result():
     module = Module(environment={"TZ": "UTC", "N": 1, "DB_PASSWORD": "hunter2222"})
     _args.narrow_no_log(module, _args.read_environment(module), "redis://:another-one@h/0")
     assert module.no_log_values == {"hunter2222", "another-one"}
-    assert set(module.params["environment"].values()) == {"VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
 
 
 def test_a_refusal_fails_the_task(monkeypatch):

@@ -5,7 +5,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import is_secret_name, mask, secrets_in
+from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import (
+    conceal,
+    is_secret_name,
+    mask,
+    secrets_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,12 @@ def test_literals_are_masked_unless_they_are_too_short():
 
 def test_the_longer_literal_goes_first():
     assert mask("hunter22!", ["hunter", "hunter22!"]) == "***"
+
+
+def test_literals_alone_are_concealed():
+    value = {"url": "redis://:opensesame@h/0", "lines": ("hunter22", 22), "n": None}
+    assert conceal(value, {"hunter22"}) == {"url": "redis://:opensesame@h/0", "lines": ["***", 22], "n": None}
+    assert conceal(value, set()) is value
 
 
 def test_structures():

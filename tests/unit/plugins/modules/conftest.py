@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
 
 
@@ -18,9 +19,14 @@ def run_module(capsys):
     def run(module, check_mode=False, **arguments):
         if check_mode:
             arguments["_ansible_check_mode"] = True
+        # Since 2.21, ansible-core leaves the invocation out unless it is asked for.
+        if "inject_invocation" in PASS_VARS:
+            arguments["_ansible_inject_invocation"] = True
         with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
             module.main()
         result = json.loads(capsys.readouterr().out)
+        # Since 2.22, ansible-core takes these out of the result, so as not to print them.
+        result.pop("_ansible_new_secrets", None)
         assert ended.value.code == (1 if result.get("failed") else 0)
         return result
 

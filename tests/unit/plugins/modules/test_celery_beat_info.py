@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_beat_info
 
@@ -26,15 +24,13 @@ DOCUMENTED = yaml.safe_load(celery_beat_info.RETURN)
 
 
 @pytest.fixture
-def call(capsys, monkeypatch):
+def call(run_module, monkeypatch):
     """Return a function that runs the module as if the helper had come to this outcome."""
 
     def with_arguments(outcome, **arguments):
         monkeypatch.setattr(celery_beat_info, "look", lambda *_arguments: outcome)
         monkeypatch.setattr(celery_beat_info, "scan", lambda: [BEAT])
-        with patch_module_args({"celery_python": sys.executable, **arguments}), pytest.raises(SystemExit):
-            celery_beat_info.main()
-        return json.loads(capsys.readouterr().out)
+        return run_module(celery_beat_info, celery_python=sys.executable, **arguments)
 
     return with_arguments
 

@@ -12,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.taskfleet.celery.plugins.modules import celery_flower_info
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 
@@ -74,13 +73,11 @@ def flower():
 
 
 @pytest.fixture
-def call(capsys):
+def call(run_module):
     def with_arguments(**arguments):
-        with patch_module_args({"timeout": PATIENCE, **arguments}), pytest.raises(SystemExit):
-            celery_flower_info.main()
-        text = capsys.readouterr().out
-        assert "hunter2222" not in text
-        return json.loads(text)
+        result = run_module(celery_flower_info, **{"timeout": PATIENCE, **arguments})
+        assert "hunter2222" not in json.dumps(result)
+        return result
 
     return with_arguments
 

@@ -9,7 +9,6 @@ import time
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.taskfleet.celery.plugins.modules import celery_host_info
 
 PROCESS = {
@@ -29,40 +28,42 @@ PROCESS = {
 WORKER = {**PROCESS, "pid": 6, "kind": "worker", "node": "w1@web1", "service": "shop-worker@w1"}
 
 
-def run(capsys, monkeypatch, **arguments):
-    monkeypatch.setattr(celery_host_info, "scan", lambda: [PROCESS, WORKER])
-    began = time.time()
-    with patch_module_args(arguments), pytest.raises(SystemExit):
-        celery_host_info.main()
-    result = json.loads(capsys.readouterr().out)
-    if not result.get("failed"):
-        assert began <= result["clock"]["began_at"] <= result["clock"]["ended_at"] <= time.time()
-    return result
+@pytest.fixture
+def run(run_module, monkeypatch):
+    """Return a function that runs the module on a host with two processes."""
+
+    def with_arguments(**arguments):
+        monkeypatch.setattr(celery_host_info, "scan", lambda: [PROCESS, WORKER])
+        began = time.time()
+        result = run_module(celery_host_info, **arguments)
+        if not result.get("failed"):
+            assert began <= result["clock"]["began_at"] <= result["clock"]["ended_at"] <= time.time()
+        return result
+
+    return with_arguments
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_everything(capsys, monkeypatch, check_mode):
-    result = run(capsys, monkeypatch, _ansible_check_mode=check_mode)
+def test_everything(run, check_mode):
+    result = run(check_mode=check_mode)
     assert result["changed"] is False
     assert [process["pid"] for process in result["processes"]] == [5, 6]
     assert result["strays"] == []
 
 
-def test_one_kind_of_one_application(capsys, monkeypatch):
-    result = run(capsys, monkeypatch, app="shop", kinds=["beat"])
+def test_one_kind_of_one_application(run):
+    result = run(app="shop", kinds=["beat"])
     assert [process["pid"] for process in result["processes"]] == [5]
     assert [process["pid"] for process in result["strays"]] == [5]
 
 
-def test_unknown_kinds_are_refused(capsys, monkeypatch):
-    assert run(capsys, monkeypatch, kinds=["broker"])["failed"]
+def test_unknown_kinds_are_refused(run):
+    assert run(kinds=["broker"])["failed"]
 
 
-def test_the_services_of_an_application(capsys, monkeypatch, tmp_path):
+def test_the_services_of_an_application(run, tmp_path):
     """What is missing of a worker that does not run is said, and nothing fails."""
     result = run(
-        capsys,
-        monkeypatch,
         name="shop",
         app="shop",
         instances=["w9"],
@@ -83,14 +84,12 @@ def test_the_services_of_an_application(capsys, monkeypatch, tmp_path):
     assert "hunter" not in json.dumps(result)
 
 
-def test_processes_that_cannot_be_read(capsys, monkeypatch):
+def test_processes_that_cannot_be_read(run_module, monkeypatch):
     def refuse():
         raise PermissionError(13, "Permission denied", "/proc")
 
     monkeypatch.setattr(celery_host_info, "scan", refuse)
-    with patch_module_args({}), pytest.raises(SystemExit):
-        celery_host_info.main()
-    result = json.loads(capsys.readouterr().out)
+    result = run_module(celery_host_info)
     assert result["failed"]
     assert result["msg"] == "the processes of the host cannot be read: /proc: Permission denied"
 

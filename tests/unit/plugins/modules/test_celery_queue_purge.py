@@ -64,7 +64,7 @@ def test_what_could_not_be_done_fails(call, look, module, arguments, outcome, ki
 
 def test_a_purge_tells_what_it_took(call, look, monkeypatch):
     warnings = []
-    monkeypatch.setattr(celery_queue_purge.AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+    monkeypatch.setattr(celery_queue_purge.Module, "warn", lambda _module, text: warnings.append(text))
     calls = look(
         Outcome(
             {"broker": OK, "purged": {"a": 2, "b": 0}, "dump_to": "/d/dump", "warnings": ["careful"]}, None, "", "", 1.0

@@ -47,6 +47,14 @@ def test_arguments_are_not_taken_out_of_the_result(call, look):
     assert call(args=["order", 17])["result"] == "order 17 was added"
 
 
+def test_a_password_is_taken_out_of_the_result(call, look):
+    told = {"broker": OK, "sent": True, "state": "SUCCESS", "result": ["hunter2222", {"a": "with hunter2222"}]}
+    look(Outcome(told, None, "", "", 0.5))
+    result = call(environment={"DB_PASSWORD": "hunter2222", "TZ": "with"})["result"]
+    assert "hunter2222" not in json.dumps(result)
+    assert result[1]["a"].startswith("with ")
+
+
 @pytest.mark.parametrize(
     ("outcome", "reason", "text"),
     [
