@@ -47,6 +47,11 @@ tree=.cache/tree-$name/ansible_collections/taskfleet/celery
 copy_tree "$tree"
 (seed_pip)
 
+# Sanity tests of several lines of ansible-core would make the same environments at the same time.
+if [ "$1" = sanity ]; then
+    exec 8>"$HOME/.ansible/test/sanity.lock"
+    flock 8
+fi
 cd "$tree"
 if [ "$1" = integration ]; then
     whole=false

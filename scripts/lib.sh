@@ -100,19 +100,6 @@ copy_tree() {
     git init --quiet "$1"
 }
 
-# count_cases PYTHON REPORT...: how many unit tests passed and failed by these JUnit reports, as two numbers.
-# A test that was skipped proves nothing, so it counts as failed.
-count_cases() {
-    "$1" - "${@:2}" <<'PYTHON'
-import sys
-import xml.etree.ElementTree as tree
-
-cases = [case for report in sys.argv[1:] for case in tree.parse(report).iter("testcase")]
-bad = sum(any(case.find(tag) is not None for tag in ("failure", "error", "skipped")) for case in cases)
-print(len(cases) - bad, bad)
-PYTHON
-}
-
 # need_programs PROGRAM...: each has the name of its Debian package, or is given as program:package.
 # Root on Debian gets what is missing; anybody else is told.
 need_programs() {

@@ -91,13 +91,12 @@ def integration(name):
     return Part(f"integration/{name}", ("scripts/integration.sh", name), NEEDS_TOOLS, gets_second_try=True)
 
 
-UNITS = Part(
-    "units/units",
-    ("scripts/units.sh",),
-    NEEDS_TOOLS,
-    junit=".cache/tree-units/ansible_collections/taskfleet/celery/tests/output/junit/*.xml",
-    slots=2,
-)
+def unit_reports(stream=""):
+    """Return the pattern of the JUnit reports that scripts/ansible-test.sh leaves."""
+    return f".cache/tree-units{stream}/ansible_collections/taskfleet/celery/tests/output/junit/*.xml"
+
+
+UNITS = Part("units/units", ("scripts/units.sh",), NEEDS_TOOLS, junit=unit_reports(), slots=2)
 
 
 def core(version, check):
@@ -107,6 +106,8 @@ def core(version, check):
         ("scripts/ansible-core.sh", version, check),
         NEEDS_TOOLS,
         stage=SANITY_STAGE if check == "sanity" else "",
+        junit=unit_reports(f"-core-{version}") if check == "units" else "",
+        slots=2 if check == "units" else 1,
         not_here=3,
     )
 

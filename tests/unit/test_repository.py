@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import yaml
 
@@ -31,3 +32,9 @@ def test_requires_ansible_is_what_the_pinned_core_provides():
     pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
     series = ".".join(pins["ansible-core"].split(".")[:2])
     assert load("meta/runtime.yml")["requires_ansible"] == f">={series}.0"
+
+
+def test_the_readme_names_the_lines_of_ansible_core_that_are_run():
+    lines = re.findall(r'^    "(\d+\.\d+) ', (ROOT / "scripts/ansible-core.sh").read_text(), re.MULTILINE)
+    assert load("meta/runtime.yml")["requires_ansible"] == f">={lines[0]}.0"
+    assert f"ansible-core {lines[0]} to {lines[-1]}." in (ROOT / "README.md").read_text()
