@@ -53,16 +53,17 @@ class Part:
         return self.name.partition("/")[0]
 
 
-def prepare(name, *argv, needs=()):
+def prepare(name, *argv, needs=(), slots=1):
     """Make a part that only prepares."""
-    return Part(f"prepare/{name}", argv, needs, is_test=False)
+    return Part(f"prepare/{name}", argv, needs, is_test=False, slots=slots)
 
 
 PREPARATION = (
     prepare("docker", "scripts/docker.sh"),
     prepare("environment", "scripts/venv.sh", "dev"),
-    prepare("images", "scripts/images.sh", needs=("prepare/docker",)),
-    prepare("wheelhouse", "scripts/wheelhouse.sh", needs=("prepare/images",)),
+    # Both suites at once.
+    prepare("images", "scripts/images.sh", needs=("prepare/docker",), slots=2),
+    prepare("wheelhouse", "scripts/wheelhouse.sh", needs=("prepare/images",), slots=2),
     prepare("packages", "scripts/packages.sh"),
 )
 NEEDS_TOOLS = ("prepare/environment", "prepare/packages")

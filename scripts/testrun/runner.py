@@ -72,8 +72,8 @@ class Runner:
             return False
         if any(other.alone for other in running) or (part.alone and running):
             return False
-        # What others wait for does not wait for a place itself.
-        return not part.is_test or sum(other.slots for other in running if other.is_test) + part.slots <= PLACES
+        # What others wait for does not wait for a place itself, and is not held up by too many of those that can run.
+        return not part.is_test or sum(other.slots for other in running) + part.slots <= PLACES
 
     def _done(self, outcome):
         self.outcomes[outcome.part.name] = outcome
