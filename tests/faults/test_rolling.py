@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from incidents import PATIENCE, Fleet, steady_tasks
-from lab import moved, pids, playbook
+from lab import moved, pids, playbook, report_directory
 
 
 @pytest.fixture
@@ -71,13 +71,13 @@ def rolling(directory, **options):
 
 
 @pytest.mark.whole
-def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet, tmp_path):
-    nodes, broken = set(pids()), fleet.node("main")
+def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet):
+    nodes, broken, directory = set(pids()), fleet.node("main"), report_directory("rolling_restart")
     with steady_tasks(fleet.host) as ledger, Away(fleet) as watch:
         before = pids()
         # It cannot read its settings, so it does not come back.
         fleet.check(f"sh -c 'echo nonsense > {fleet.settings_file('main')}'")
-        succeeded, told, said = rolling(tmp_path, celery_heal_verify_attempts=3)
+        succeeded, told, said = rolling(directory, celery_heal_verify_attempts=3)
         assert not succeeded
         done = set(told["done"])
         assert [one["node"] for one in told["restarted"] if not one["verified"]] == [broken], said
@@ -91,7 +91,7 @@ def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet, tmp
         fleet.restart("main")
         fleet.wait_well()
         before = pids()
-        succeeded, told, said = rolling(tmp_path, celery_rolling_resume=True)
+        succeeded, told, said = rolling(directory, celery_rolling_resume=True)
         assert succeeded, said
         assert (set(told["done"]), moved(before)) == (nodes, nodes - done)
         assert ledger.lost() == {}
