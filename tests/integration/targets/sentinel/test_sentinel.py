@@ -117,7 +117,7 @@ def test_blocked_loop(start, broker, release, pool, tmp_path):
     release_it.touch()
     released = time.monotonic()
     worker.wait_for("it recovers", problem="")
-    wait_for(lambda: manager.heard("WATCHDOG=1", released), "it is vouched for again")
+    wait_for(lambda: manager.heard("WATCHDOG=1", released), "systemd gets WATCHDOG=1 again")
     assert worker.works(1)
 
 
@@ -152,7 +152,7 @@ def test_broker_down_and_back(start, broker, release, pool, tmp_path):
     broker.stop()
     worker.wait_for("the broker is seen to be down", state="broker_down", problem="")
     gone = time.monotonic()
-    wait_for(lambda: manager.heard("WATCHDOG=1", gone + 15), "it is vouched for while the broker is down")
+    wait_for(lambda: manager.heard("WATCHDOG=1", gone + 15), "systemd gets WATCHDOG=1 while the broker is down")
     assert worker.file["problem"] == ""
     broker.start()
     worker.wait_for("it is back", state="ready", problem="")
@@ -447,7 +447,7 @@ def test_beat_that_waits_for_an_hour_is_well(beat, tmp_path):
     one.wait_for("ready", state="ready")
     wait_for(lambda: (one.file["next_tick_in"] or 0) > 100, "it has ticked, and sleeps")
     begun = time.monotonic()
-    wait_for(lambda: manager.heard("WATCHDOG=1", begun + 35), "it is vouched for beyond the time of a stall")
+    wait_for(lambda: manager.heard("WATCHDOG=1", begun + 35), "systemd gets WATCHDOG=1 beyond the time of a stall")
     assert one.file["problem"] == ""
     wait_for(lambda: one.file["next_tick_in"] > 100, "it sleeps on")
 
