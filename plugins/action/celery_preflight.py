@@ -11,12 +11,12 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.taskfleet.celery.plugins.module_utils import _preflight
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight import registry
 
 
 def argument_spec() -> dict[str, Any]:
     """Return the argument spec: the facts of every topic, and what known takes."""
-    topics = {name: {"type": "dict", "options": _preflight.load(name).facts} for name in _preflight.TOPICS}
+    topics = {name: {"type": "dict", "options": registry.load(name).facts} for name in registry.TOPICS}
     known = {"prefix": {"type": "str", "required": True}, "spec": {"type": "path", "required": True}}
     return {
         "checks": {"type": "dict", "default": {}, "options": topics},
@@ -24,7 +24,7 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def unknown_variables(prefix: str, known: set[str], names: Any) -> list[_preflight.Problem]:
+def unknown_variables(prefix: str, known: set[str], names: Any) -> list[registry.Problem]:
     """Warn about the variables that look like the role's own and are not."""
     problems = []
     for name in sorted(names):
@@ -32,7 +32,7 @@ def unknown_variables(prefix: str, known: set[str], names: Any) -> list[_preflig
             continue
         close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
         problems.append(
-            _preflight.warn(
+            registry.warn(
                 name,
                 f"set, but the role {prefix} has no variable of this name",
                 f"{close[0]}" if close else f"a variable of the role {prefix}, as its README lists them",
@@ -57,18 +57,18 @@ class ActionModule(ActionBase):
         problems = self._unknown(arguments["known"], task_vars or {})
         for name, facts in arguments["checks"].items():
             if facts is not None:
-                problems += _preflight.load(name).check(facts)
-        refusals = _preflight.refusals(problems)
+                problems += registry.load(name).check(facts)
+        refusals = registry.refusals(problems)
         result.update(
             changed=False,
             problems=[problem.as_dict() for problem in problems],
-            warnings=[problem.as_sentence() for problem in _preflight.warnings(problems)],
+            warnings=[problem.as_sentence() for problem in registry.warnings(problems)],
         )
         if refusals:
-            result.update(failed=True, msg=_preflight.message(refusals))
+            result.update(failed=True, msg=registry.message(refusals))
         return result
 
-    def _unknown(self, known: dict[str, Any] | None, task_vars: dict[str, Any]) -> list[_preflight.Problem]:
+    def _unknown(self, known: dict[str, Any] | None, task_vars: dict[str, Any]) -> list[registry.Problem]:
         if not known:
             return []
         spec = self._loader.load_from_file(known["spec"])

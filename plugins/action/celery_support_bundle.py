@@ -12,8 +12,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.taskfleet.celery.plugins.module_utils import _bundle
-from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import secrets_in
+from ansible_collections.taskfleet.celery.plugins.module_utils._common import bundle
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import secrets_in
 
 ARGUMENTS = {
     "directory": {"type": "path", "required": True},
@@ -39,12 +39,12 @@ class ActionModule(ActionBase):
         taken_at = datetime.now(tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         secrets = sorted({secret for environment in arguments["environments"] for secret in secrets_in(environment)})
         hosts = {name: parts or {} for name, parts in arguments["hosts"].items()}
-        files = _bundle.members(hosts, arguments["apps"], secrets, taken_at)
+        files = bundle.members(hosts, arguments["apps"], secrets, taken_at)
         directory = os.path.abspath(os.path.expanduser(arguments["directory"]))
         result.update(changed=True, archive=None, files=sorted(files), summary=files["summary.txt"].splitlines())
         if not self._task.check_mode:
             try:
-                result["archive"] = _bundle.write(directory, files)
+                result["archive"] = bundle.write(directory, files)
             except OSError as error:
                 raise AnsibleActionFail(f"directory: {directory} cannot be written to: {error}") from error
         return result

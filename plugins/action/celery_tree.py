@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.taskfleet.celery.plugins.module_utils import _tree
+from ansible_collections.taskfleet.celery.plugins.module_utils._common import tree
 
 MODULE = "taskfleet.celery.celery_tree"
 
@@ -36,8 +36,8 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            arguments["wanted"] = _tree.scan(arguments["src"])
-        except (_tree.TreeError, OSError) as error:
+            arguments["wanted"] = tree.scan(arguments["src"])
+        except (tree.TreeError, OSError) as error:
             raise AnsibleActionFail(f"src: {error}") from error
         answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         if answer.get("written") and not self._task.check_mode and not answer.get("failed"):
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
         os.close(handle)
         folder = self._make_tmp_path()
         try:
-            _tree.pack(arguments["src"], paths, local)
+            tree.pack(arguments["src"], paths, local)
             archive = self._transfer_file(local, self._connection._shell.join_path(folder, "tree.tar.gz"))
             self._fixup_perms2((folder, archive))
             return self._execute_module(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # The options of module_utils/_args.py.
+    # The options of module_utils/_common/args.py.
     DOCUMENTATION = r"""
 options:
   celery_python:

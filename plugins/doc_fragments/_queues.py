@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # The options of module_utils/_queues.py.
+    # The options of module_utils/_common/queue_args.py.
     DOCUMENTATION = r"""
 options:
   app:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._heal import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import (
     heal_plan,
     outcomes,
     rolling_plan,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.taskfleet.celery.plugins.module_utils._worker_command import worker_argv
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.worker_command import worker_argv
 
 
 def celery_worker_argv(instance, **facts):

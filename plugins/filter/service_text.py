@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.taskfleet.celery.plugins.module_utils import _service_text as text
+from ansible_collections.taskfleet.celery.plugins.module_utils._service import text
 
 
 def _as_filter(function):

@@ -263,14 +263,14 @@ kind:
   sample: interpreter_missing
 """
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_app
-from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
     connection_arguments,
     look,
     narrow_no_log,
     read_environment,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import app as helper
 
 
 def complete(told, outcome, app):
@@ -316,7 +316,7 @@ def main():
         "source_dir": module.params["source_dir"],
         "peer_timeout": min(5.0, module.params["timeout"] / 4),
     }
-    outcome = look(module, _remote_app, arguments, environment)
+    outcome = look(module, helper, arguments, environment)
     module.exit_json(changed=False, **complete(outcome.result or {}, outcome, module.params["app"]))
 
 

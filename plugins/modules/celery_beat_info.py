@@ -363,15 +363,15 @@ import os
 import pwd
 import time
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_beat
-from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
     connection_arguments,
     look,
     narrow_no_log,
     read_environment,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._processes import same_app, scan
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import beat
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe.processes import same_app, scan
 
 
 def beats(processes, app):
@@ -392,7 +392,7 @@ def file_of(path):
     told = {"path": path, "error": "", "parts": []}
     try:
         os.listdir(os.path.dirname(path))
-        told["parts"] = [part_of(part) for part in _remote_beat.parts(path)]
+        told["parts"] = [part_of(part) for part in beat.parts(path)]
     except OSError as error:
         told["error"] = "{0}: {1}".format(error.filename, error.strerror)
     return told
@@ -451,7 +451,7 @@ def main():
     environment = read_environment(module)
     narrow_no_log(module, environment)
     arguments = {name: params[name] for name in ("app", "schedule_file", "scheduler")}
-    outcome = look(module, _remote_beat, arguments, environment)
+    outcome = look(module, beat, arguments, environment)
     found = beats(scan(), params["app"])
     module.exit_json(
         changed=False,

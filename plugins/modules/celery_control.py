@@ -343,17 +343,17 @@ kind:
 
 import re
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_control
-from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
     connection_arguments,
     deadline,
     look,
     narrow_no_log,
     read_environment,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._control import COMMANDS, verdict
-from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import broker_of
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.control import COMMANDS, verdict
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import broker_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import control
 
 PARAMETERS = {
     "concurrency": {"type": "int"},
@@ -455,7 +455,7 @@ def main():
         "check_mode": module.check_mode,
         "deadline": deadline(params),
     }
-    result, wrong = complete(look(module, _remote_control, arguments, environment), destination)
+    result, wrong = complete(look(module, control, arguments, environment), destination)
     if module._diff:
         result["diff"] = {"before": result["before"], "after": result["after"]}
     if wrong:

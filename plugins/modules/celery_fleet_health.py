@@ -460,18 +460,23 @@ elapsed:
 import gc
 import time
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_fleet
-from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
     connection_arguments,
     deadline,
     environment_of,
     narrow_no_log,
     try_to_look,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._fleet import METHODS, ONCE, examine, host_samples
-from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import commands
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._policy import policy
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import commands
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import fleet
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import (
+    METHODS,
+    ONCE,
+    examine,
+    host_samples,
+)
 
 NODE = {
     "node": {"type": "str", "required": True},
@@ -517,7 +522,7 @@ def ask(module, environment, problem, expected, patience):
         "hush": max(patience["interval"], 2.0),
         "deadline": deadline(module.params),
     }
-    outcome = try_to_look(module, _remote_fleet, arguments, environment)
+    outcome = try_to_look(module, fleet, arguments, environment)
     told = outcome.result or {}
     return told, told.get("problem") or outcome.message, outcome.tail, outcome.elapsed
 

@@ -148,10 +148,10 @@ elapsed:
 import time
 from urllib.parse import urlsplit
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._flower import Flower, look
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._remote_peers import Clock
-from ansible_collections.taskfleet.celery.plugins.module_utils._secrets import mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import Clock
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe.flower import Flower, look
 
 
 def refuse_bad_url(module, url):

@@ -639,11 +639,11 @@ strays:
 
 import time
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _host
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._processes import KINDS, scan
-from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
-from ansible_collections.taskfleet.celery.plugins.module_utils._systemd import Systemd
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe import host
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe.processes import KINDS, scan
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.supervisor import Supervisor
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.systemd import Systemd
 
 
 def manager_of(params):
@@ -677,12 +677,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     began_at = time.time()
-    request = _host.Request(module.params, manager_of(module.params))
+    request = host.Request(module.params, manager_of(module.params))
     missing = {}
     processes = request.part(missing, "processes", scan)
     if processes is None:
         module.fail_json(msg="the processes of the host cannot be read: {0}".format(missing["processes"]))
-    evidence = _host.gather(request, processes)
+    evidence = host.gather(request, processes)
     kinds = module.params["kinds"]
     module.exit_json(
         changed=False,

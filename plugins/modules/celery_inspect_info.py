@@ -398,17 +398,22 @@ kind:
 
 import gc
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_inspect
-from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
     connection_arguments,
     deadline,
     look,
     narrow_no_log,
     read_environment,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import METHODS, broker_of, commands, summary
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._replies import unpack
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import unpack
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import (
+    METHODS,
+    broker_of,
+    commands,
+    summary,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import inspect
 
 
 def complete(outcome, awaited, methods):
@@ -455,7 +460,7 @@ def main():
         "settle": params["settle"],
         "deadline": deadline(params),
     }
-    outcome = look(module, _remote_inspect, arguments, environment)
+    outcome = look(module, inspect, arguments, environment)
     module.exit_json(changed=False, **complete(outcome, awaited, methods))
 
 

@@ -264,10 +264,10 @@ kind:
   sample: interpreter_missing
 """
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_info
-from ansible_collections.taskfleet.celery.plugins.module_utils._inspect import NOT_ASKED
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._queues import ask, queue_arguments
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.queue_args import ask, queue_arguments
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import NOT_ASKED
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.queues import info
 
 
 def main():
@@ -281,7 +281,7 @@ def main():
     params = module.params
     if not params["app"] and not params["queues"]:
         module.fail_json(msg="queues is empty, and without app no queue is known; name the queues in queues")
-    told, outcome = ask(module, _remote_queue_info, queues=params["queues"], management_url=params["management_url"])
+    told, outcome = ask(module, info, queues=params["queues"], management_url=params["management_url"])
     module.exit_json(
         changed=False,
         queues=told.get("queues", {}),

@@ -163,9 +163,9 @@ kind:
   sample: broker
 """
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_purge
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._queues import depths, move, queue_arguments
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.queue_args import depths, move, queue_arguments
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.queues import purge
 
 
 def main():
@@ -186,7 +186,7 @@ def main():
     if not params["dump_to"].startswith("/"):
         module.fail_json(msg="dump_to is {dump_to}; expected an absolute path".format(**params), kind="refused")
     params["queues"] = sorted(set(params["queues"]))
-    told, outcome = move(module, _remote_queue_purge, dump_to=params["dump_to"], check=module.check_mode)
+    told, outcome = move(module, purge, dump_to=params["dump_to"], check=module.check_mode)
     for warning in told["warnings"]:
         module.warn(warning)
     module.exit_json(

@@ -135,9 +135,9 @@ kind:
   sample: refused
 """
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_queue_restore
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._queues import depths, move, queue_arguments
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.queue_args import depths, move, queue_arguments
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.queues import restore
 
 
 def main():
@@ -148,7 +148,7 @@ def main():
     params = module.params
     if not params["dump_from"].startswith("/"):
         module.fail_json(msg="dump_from is {dump_from}; expected an absolute path".format(**params), kind="refused")
-    told, outcome = move(module, _remote_queue_restore, dump_from=params["dump_from"], check=module.check_mode)
+    told, outcome = move(module, restore, dump_from=params["dump_from"], check=module.check_mode)
     module.exit_json(
         changed=any(told["restored"].values()),
         restored=told["restored"],

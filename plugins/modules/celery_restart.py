@@ -128,9 +128,9 @@ services:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils._restart import take_all, untouched
-from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
-from ansible_collections.taskfleet.celery.plugins.module_utils._systemd import Systemd
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.restart import take_all, untouched
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.supervisor import Supervisor
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.systemd import Systemd
 
 
 def main():

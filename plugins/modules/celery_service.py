@@ -226,12 +226,12 @@ seconds:
 import os
 import time
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _files, _service_files, _service_plan
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._proc import environ_of
-from ansible_collections.taskfleet.celery.plugins.module_utils._service_errors import ServiceError
-from ansible_collections.taskfleet.celery.plugins.module_utils._supervisor import Supervisor
-from ansible_collections.taskfleet.celery.plugins.module_utils._systemd import Systemd
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe.environ import environ_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._service import files, owned_files, steps
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.errors import ServiceError
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.supervisor import Supervisor
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.systemd import Systemd
 
 
 def managers_of(params):
@@ -277,7 +277,7 @@ def adopt(module, desired, status, manager):
     idle = [
         s["name"]
         for s in desired
-        if s["state"] == "stopped" and status.get(s["name"], {}).get("active") not in _service_plan.RUNNING
+        if s["state"] == "stopped" and status.get(s["name"], {}).get("active") not in steps.RUNNING
     ]
     return not module.check_mode and manager.available() and bool(manager.adopt(idle))
 
@@ -287,15 +287,15 @@ def declare(module):
     params = module.params
     managers = managers_of(params)
     manager = managers[params["manager"]]
-    mark = _files.marker(params["app"], params["owner"])
-    desired = _service_files.desired_files(params, manager)
-    _service_files.refuse_foreign(desired, mark)
-    stale = _service_files.stale_services(params, managers, mark)
-    logs = _service_files.apply_logs(params, module.check_mode)
-    written, diffs = _service_files.apply_files(params, desired, manager, module.check_mode)
+    mark = owned_files.marker(params["app"], params["owner"])
+    desired = files.desired_files(params, manager)
+    files.refuse_foreign(desired, mark)
+    stale = files.stale_services(params, managers, mark)
+    logs = files.apply_logs(params, module.check_mode)
+    written, diffs = files.apply_files(params, desired, manager, module.check_mode)
     status = status_of(manager, [service["name"] for service in desired])
     boot = set_boot(module, desired, status, manager)
-    pending = _service_plan.plan_steps(desired, status, stale)
+    pending = steps.plan_steps(desired, status, stale)
     adopted = adopt(module, desired, status, manager)
     changed = bool(logs or written or boot or adopted)
     return {"changed": changed, "pending": pending, "written": written, "diff": diffs}
@@ -381,7 +381,7 @@ def main():
     )
     try:
         result = take(module) if module.params["step"] else declare(module)
-    except (ServiceError, _files.ForeignFile, OSError) as error:
+    except (ServiceError, owned_files.ForeignFile, OSError) as error:
         fail(module, module.params["step"], error)
     module.exit_json(**result)
 

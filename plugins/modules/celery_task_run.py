@@ -258,16 +258,16 @@ kind:
 
 import uuid
 
-from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_task
-from ansible_collections.taskfleet.celery.plugins.module_utils._args import (
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
     connection_arguments,
     deadline,
     look,
     narrow_no_log,
     read_environment,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._task import classify
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import task
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.task_outcome import classify
 
 
 def complete(outcome, task_id, check_mode):
@@ -325,7 +325,7 @@ def main():
     )
     # A task may return its arguments, so only passwords are taken out of the result.
     narrow_no_log(module, dict(environment, result_backend=params["result_backend"] or ""), params["broker_url"])
-    outcome = look(module, _remote_task, arguments, environment)
+    outcome = look(module, task, arguments, environment)
     result = complete(outcome, arguments["task_id"], module.check_mode)
     module.exit_json(changed=result["sent"] or (module.check_mode and not result["reason"]), **result)
 

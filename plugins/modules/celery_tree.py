@@ -83,7 +83,7 @@ import pwd
 import tarfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.taskfleet.celery.plugins.module_utils import _tree
+from ansible_collections.taskfleet.celery.plugins.module_utils._common import tree
 
 
 def account(owner, group):
@@ -97,8 +97,8 @@ def account(owner, group):
 def make_root(dest, ids):
     """The directory itself, which the account may not be able to make."""
     if not os.path.isdir(dest):
-        os.mkdir(dest, _tree.DIRECTORY_MODE)
-        os.chmod(dest, _tree.DIRECTORY_MODE)
+        os.mkdir(dest, tree.DIRECTORY_MODE)
+        os.chmod(dest, tree.DIRECTORY_MODE)
         if ids:
             os.chown(dest, *ids)
 
@@ -130,7 +130,7 @@ def copy(module):
     """Compare; where everything that is needed is at hand, change it."""
     params = module.params
     dest, wanted = params["dest"], params["wanted"]
-    write, gone = _tree.compare(dest, wanted)
+    write, gone = tree.compare(dest, wanted)
     result = {"changed": bool(write or gone), "written": write, "removed": gone, "diff": difference(dest, write, gone)}
     if module.check_mode or not result["changed"] or (write and not params["archive"]):
         return result
@@ -138,7 +138,7 @@ def copy(module):
     with archived(params["archive"] if write else None) as bundle:
         make_root(dest, ids)
         with working_as(ids):
-            _tree.put(dest, wanted, bundle, gone)
+            tree.put(dest, wanted, bundle, gone)
     return result
 
 
@@ -169,7 +169,7 @@ def main():
         result = copy(module)
     except KeyError as error:
         module.fail_json(msg="owner or group: %s. Expected: one that exists on the host." % error.args[0])
-    except (_tree.TreeError, OSError, tarfile.TarError) as error:
+    except (tree.TreeError, OSError, tarfile.TarError) as error:
         module.fail_json(msg="dest %s: %s" % (module.params["dest"], error))
     module.exit_json(**result)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._plan import plan
-from ansible_collections.taskfleet.celery.plugins.module_utils._report import report
-from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import report
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import Fleet
 
 ROUNDS = 3

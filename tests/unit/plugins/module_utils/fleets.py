@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import copy
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._evidence import gather
-from ansible_collections.taskfleet.celery.plugins.module_utils._verdict import judge
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.evidence import gather
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
 
 T0 = 1_790_000_000.0
 INTERVAL = 5

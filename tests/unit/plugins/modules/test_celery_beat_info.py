@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import yaml
-from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_beat_info
 
 BEAT = {"pid": 5, "kind": "beat", "role": "main", "app": "shop", "embedded_beat": False}

@@ -8,7 +8,7 @@ import functools
 import sys
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_control
 
 OK = {"url": "redis://h/0", "transport": "redis", "reachable": True, "layer": "ok", "error": ""}

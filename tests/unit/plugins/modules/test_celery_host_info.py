@@ -104,14 +104,15 @@ def test_every_key_is_documented():
 
 
 def test_every_key_of_the_evidence_is_documented():
-    from ansible_collections.taskfleet.celery.plugins.module_utils import _family, _sockets, _supervisor
+    from ansible_collections.taskfleet.celery.plugins.module_utils._observe import process_tree, sockets
+    from ansible_collections.taskfleet.celery.plugins.module_utils._service import supervisor
 
     evidence = documented()["instances"]["contains"]
-    facts = _family.look([os.getpid()])
-    (process,), _ended = _family.compare(facts, facts, os.getpid(), "web1")
+    facts = process_tree.look([os.getpid()])
+    (process,), _ended = process_tree.compare(facts, facts, os.getpid(), "web1")
     assert set(evidence["processes"]["contains"]) == set(process)
-    service = {*_supervisor._UNKNOWN, "name", "manager"} - {"control_group", "log_file"}
+    service = {*supervisor._UNKNOWN, "name", "manager"} - {"control_group", "log_file"}
     assert set(evidence["service"]["contains"]) == service
     assert set(evidence["log"]["contains"]) == {"source", "modified_at", "size", "lines"}
     assert {"local", "state", "send_queue"} < set(evidence["sockets"]["contains"])
-    assert _sockets.MOST == 100
+    assert sockets.MOST == 100

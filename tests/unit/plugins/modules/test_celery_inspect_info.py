@@ -9,8 +9,8 @@ import json
 import sys
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._replies import pack
-from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import pack
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_inspect_info
 
 OK = {"url": "redis://h/0", "transport": "redis", "reachable": True, "layer": "ok", "error": ""}

@@ -9,8 +9,8 @@ import json
 import sys
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils import _queues
-from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
+from ansible_collections.taskfleet.celery.plugins.module_utils._common import queue_args
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_queue_info
 
 DOWN = {"url": "redis://h/0", "transport": "redis", "reachable": False, "layer": "tcp", "error": "refused"}
@@ -23,7 +23,7 @@ def call(run_module):
 
 @pytest.fixture
 def look(look_returns):
-    return functools.partial(look_returns, _queues)
+    return functools.partial(look_returns, queue_args)
 
 
 def test_a_broker_that_is_down_has_no_numbers(call, look):

@@ -8,8 +8,8 @@ import functools
 import sys
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils import _queues
-from ansible_collections.taskfleet.celery.plugins.module_utils._runtime import Outcome
+from ansible_collections.taskfleet.celery.plugins.module_utils._common import queue_args
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_queue_purge, celery_queue_restore
 
 OK = {"url": "redis://h/0", "transport": "redis", "reachable": True, "layer": "ok", "error": ""}
@@ -25,7 +25,7 @@ def call(run_module):
 
 @pytest.fixture
 def look(look_returns):
-    return functools.partial(look_returns, _queues)
+    return functools.partial(look_returns, queue_args)
 
 
 @pytest.mark.parametrize(

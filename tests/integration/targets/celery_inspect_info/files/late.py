@@ -18,11 +18,11 @@ PATIENCE = 300
 
 def ask(seconds):
     """Ask once, as the module does, and return whether the worker answered."""
-    from ansible_collections.taskfleet.celery.plugins.module_utils import _remote_inspect
+    from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import inspect
 
     arguments = {"app": None, "broker_url": url, "commands": [["ping", {}], ["stats", {}]], "destination": [node]}
     arguments.update(awaited=[node], settle=0, deadline=time.monotonic() + seconds)
-    told = _remote_inspect.main(arguments, lambda **_told: None)
+    told = inspect.main(arguments, lambda **_told: None)
     return {"answered": len(told.get("replies", ())) == 2, "broker": told["broker"]["layer"]}
 
 

@@ -26,7 +26,7 @@ for library in ("celery", "kombu.transport.pyamqp", "kombu.transport.redis"):
 sys.path.insert(0, sys.argv[1])
 # Seconds after which a run that hangs is ended; more than it is told to take.
 LIMIT = 600
-PLACE = "ansible_collections.taskfleet.celery.plugins.module_utils._remote_queue_"
+PLACE = "ansible_collections.taskfleet.celery.plugins.module_utils._in_app.queues."
 HELPERS = {what: importlib.import_module(PLACE + what) for what in ("purge", "restore")}
 
 

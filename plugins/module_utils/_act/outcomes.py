@@ -1,0 +1,224 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What carrying out a plan needs to know: how long a worker may take to end, and whether the restart helped. Pure.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from math import floor
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan
+
+# Seconds that a worker without a task may take to end.
+EMPTY = 15
+# Seconds more with a prefork pool. A process of it that has ended a task waits so long until the main process has read the
+# result, which that no longer does once it waits for its processes. A worker that is killed meanwhile takes along the
+# message that Redis handed to it last. (billiard/pool.py: GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT times _INTERVAL)
+UNREAD = 30
+# Where a process of a prefork pool waits that has no task: for its parent's pipe.
+PIPES = ("pipe_read", "anon_pipe_read", "pipe_wait")
+# Verdicts that a restart has led to what it could: what else is wrong was wrong before.
+WELL = ("healthy", "misconfigured")
+
+
+def at_work(told, looks):
+    """Whether a worker runs a task. None when not known."""
+    if told["reason"] == "hung_in_startup":
+        return False
+    # What the pool was given is begun before the worker ends, also by a process that only now goes on.
+    known = [told["evidence"]["seen"].get(key) for key in ("active", "at_hand")]
+    if known != [None, None]:
+        return any(known)
+    children = [look["children"] for look in looks]
+    if told["evidence"]["seen"].get("pool") != "prefork" or len(children) < 2 or not all(children):
+        return None
+    waits = {child.get("wchan") for look in children for child in look}
+    return False if waits <= set(PIPES) else None
+
+
+def patience(told, looks, limits):
+    """Return the seconds from TERM to QUIT: the longest that a task may lawfully take, unless there is none."""
+    empty = _empty(told)
+    if at_work(told, looks) is False:
+        return empty
+    longest = limits.get("hard") or limits.get("stop") or empty
+    return min(longest + empty, max(limits.get("stop") or longest, empty))
+
+
+def _empty(told):
+    """Return the seconds that a worker may take to end that has no task any more."""
+    has_results = told["reason"] != "hung_in_startup" and told["evidence"]["seen"].get("pool") in ("prefork", None)
+    return EMPTY + UNREAD if has_results else EMPTY
+
+
+def prepare(batches, result, expected):
+    """Give each step what it needs: patience, and what the worker had at hand."""
+    told = {node["node"]: node for node in result["report"]["nodes"]}
+    declared = {node["node"]: node for node in expected}
+    for step in (step for batch in batches for step in batch):
+        name = step["node"]
+        looks = result["evidence"]["nodes"].get(name, {}).get("host_samples", [])
+        seen = told[name]["evidence"]["seen"]
+        step["patience"] = patience(told[name], looks, declared.get(name, {}).get("limits") or {})
+        step["old_pid"] = seen.get("pid") or 0
+        step["tasks"] = {key: seen.get(key) for key in ("active", "at_hand", "unacked")}
+    return batches
+
+
+def heal_plan(result, expected, policy, last_restarts, now):
+    """Return the plan to mend what is stuck or down, with all that carrying it out needs."""
+    made = plan(result["report"], policy, last_restarts, now)
+    return dict(made, batches=prepare(made["batches"], result, expected))
+
+
+def rolling_plan(result, expected, chosen, fraction, done=()):
+    """Return the plan to restart the chosen nodes, so that of no queue more than the fraction of its workers is away.
+
+    One worker of a queue may always be away, unless others of it are ill: those count as away all the time. Nodes in
+    ``done`` were restarted by an earlier run.
+    """
+    declared = {node["node"]: set(node.get("queues") or ()) for node in expected}
+    left, ready = [], []
+    rooms = _rooms(result["report"]["nodes"], declared, fraction)
+    for told in sorted(result["report"]["nodes"], key=lambda one: one["node"]):
+        name = told["node"]
+        why = _why_not_rolling(told, declared, rooms, chosen, done)
+        if why:
+            left.append({"node": name, "why": why})
+        else:
+            step = {key: told[key] for key in ("node", "host", "instance", "verdict", "reason", "cause")}
+            ready.append(dict(step, action="restart"))
+    hold = _hold(result["report"]["broker"])
+    batches = []
+    while ready and not hold:
+        batches.append(_batch(ready, declared, rooms))
+        ready = [step for step in ready if step not in batches[-1]]
+    return {"batches": prepare(batches, result, expected), "left_alone": left, "hold": hold}
+
+
+def _hold(broker):
+    if broker.get("refusing"):
+        return "the broker refuses"
+    return "" if broker["reachable"] else "the broker does not answer"
+
+
+def _rooms(nodes, declared, fraction):
+    """Return by queue how many of its workers may be away beside those that are ill."""
+    workers, ill = {}, {}
+    verdicts = {told["node"]: told["verdict"] for told in nodes}
+    for node, names in declared.items():
+        for name in names:
+            workers[name] = workers.get(name, 0) + 1
+            ill[name] = ill.get(name, 0) + (verdicts.get(node, "unknown") not in WELL)
+    return {name: max(1, floor(count * fraction)) - ill[name] for name, count in workers.items()}
+
+
+def _why_not_rolling(told, declared, rooms, chosen, done):
+    if told["node"] not in declared:
+        return "it is not declared"
+    if chosen and told["node"] not in chosen:
+        return "it was not chosen"
+    if told["node"] in done:
+        return "it was restarted before"
+    if told["verdict"] not in WELL:
+        return "{verdict}/{reason}: mend it first".format(**told)
+    short = sorted(name for name in declared[told["node"]] if rooms[name] < 1)
+    if short:
+        return "too many other workers of {0} are ill: mend them first".format(", ".join(short))
+    return ""
+
+
+def _batch(ready, declared, rooms):
+    """As many nodes as may be away at once."""
+    away, batch = {}, []
+    for step in ready:
+        names = declared[step["node"]]
+        if all(away.get(name, 0) < rooms[name] for name in names):
+            batch.append(step)
+            away.update((name, away.get(name, 0) + 1) for name in names)
+    return batch
+
+
+def outcomes(batch, results, result):
+    """Return for each step of a batch what became of it, from what the hosts told and a later look at the fleet."""
+    told = {node["node"]: node for node in result["report"]["nodes"]}
+    return [_outcome(step, results.get(step["node"]) or {}, told.get(step["node"]), result) for step in batch]
+
+
+def _outcome(step, taken, told, result):
+    seen = told["evidence"]["seen"] if told else {}
+    new_pid = seen.get("pid") or taken.get("after_pid") or 0
+    why = ""
+    if not taken:
+        why = "its host did not answer"
+    elif taken.get("error"):
+        why = taken["error"]
+    elif not told or told["verdict"] not in WELL:
+        why = "{verdict}/{reason}: {cause}".format(**told) if told else "it is not in the report"
+    elif not new_pid or new_pid == taken.get("before_pid"):
+        why = "its main process is the same as before"
+    return {
+        "node": step["node"],
+        "action": step["action"],
+        "reason": step["reason"],
+        "old_pid": taken.get("before_pid") or step["old_pid"],
+        "new_pid": new_pid,
+        "signal": taken.get("signal", ""),
+        "seconds": taken.get("seconds"),
+        "verified": not why,
+        "why": why,
+        "proof": "" if why else _proof(told, new_pid, result),
+        "tasks": dict(step["tasks"], fate=_fate(step, taken, result)),
+    }
+
+
+def _proof(told, pid, result):
+    """Return what proves that a worker works since its start: work, or an empty text."""
+    evidence = result["evidence"]["nodes"].get(told["node"]) or {"host_samples": (), "control": ()}
+    beats = [sample["heartbeat"] for sample in evidence["host_samples"] if sample["heartbeat"]]
+    done = [beat.get("completed_total") for beat in beats if beat.get("pid") == pid]
+    done += [sample["total"] for sample in evidence["control"] if sample["pid"] == pid]
+    return "tasks went through it" if any(done) else ""
+
+
+def unproven(told):
+    """Return the workers of these outcomes that are well again, and that nothing has gone through yet."""
+    return [one["node"] for one in told if one["verified"] and not one["proof"]]
+
+
+def with_canaries(told, results):
+    """Return the outcomes with what a task of its own has shown of each worker: the results of celery_task_run.
+
+    A task that nobody knows the end of, as without a result backend, shows nothing.
+    """
+    by_node = {result["item"]: result for result in results}
+    return [_with_canary(one, by_node.get(one["node"]) or {}) for one in told]
+
+
+def _with_canary(one, result):
+    if result.get("state") == "SUCCESS":
+        return dict(one, proof="a task that was sent to it came back")
+    if result.get("reason") in ("not_taken", "not_finished"):
+        return dict(one, verified=False, why="a task that was sent to it did not come back: " + result["message"])
+    return one
+
+
+def _fate(step, taken, result):
+    """Return what becomes of the tasks that the worker had."""
+    if step["action"] == "start" or taken.get("signal") in ("", None):
+        ended = "It did not run. "
+    elif taken["signal"] == "TERM":
+        return "It ended its running tasks, and gave back those that it had not begun."
+    else:
+        ended = "It was ended by {0}. ".format(taken["signal"])
+    lost = "Tasks that it had begun and acknowledged early are lost; "
+    if result["report"]["broker"]["kind"] == "rabbitmq":
+        return ended + lost + "the unacknowledged went back to their queues at once."
+    timeout = result["evidence"]["broker"]["facts"].get("visibility_timeout") or 3600
+    back = "the unacknowledged come back within {0} s, the visibility timeout. ".format(int(timeout))
+    # BRPOP takes a message from its list before the client notes it down among the unacknowledged.
+    return ended + lost + back + "One that Redis was just handing over, and that it had not noted down yet, is lost."

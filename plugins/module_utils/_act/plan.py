@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plans what to do about verdicts, with brakes. Pure: the plan is data, and whoever carries it out obeys it.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from math import floor
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy as complete
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import NONE, STUCK, VERDICTS
+
+
+def plan(verdicts, policy=None, last_restarts=None, now=None):
+    """Return ``{batches, left_alone, hold, instructions}``.
+
+    ``verdicts`` is what judging returned. ``last_restarts`` has by node when it was last restarted by a plan, and ``now``
+    the present, both in seconds since the epoch; both are needed for the cooldown, so a missing ``now`` lets no node
+    that was ever restarted be touched.
+
+    A batch is a list of steps ``{node, host, instance, action, verdict, reason}``. Its nodes may be restarted together,
+    as long as one at a time would also do; the next batch begins when all of it are verified.
+    """
+    policy = complete(policy)
+    hold = _hold(verdicts["broker"])
+    full = {told["subject"]: told["cause"] for told in verdicts["findings"] if told["reason"] == "disk_full"}
+    chosen, left_alone = [], []
+    for told in sorted(verdicts["nodes"], key=_order):
+        why = _why_not(told, policy, hold, full, last_restarts or {}, now)
+        if why:
+            left_alone.append({"node": told["node"], "why": why})
+        else:
+            chosen.append(_step(told))
+    declared = [told for told in verdicts["nodes"] if told["reason"] != "unexpected_node"]
+    size = batch_size(len(declared), policy["heal_max_fraction"])
+    return {
+        "batches": [chosen[start : start + size] for start in range(0, len(chosen), size)],
+        "left_alone": sorted(left_alone, key=lambda entry: entry["node"]),
+        "hold": hold,
+        "instructions": {
+            "max_per_batch": size,
+            "stop_after_failed_verification": True,
+            "cooldown": policy["heal_cooldown"],
+        },
+    }
+
+
+def batch_size(nodes, fraction):
+    """Return how many nodes a batch may have: the fraction, rounded down, and at least one."""
+    return max(1, floor(nodes * fraction))
+
+
+def _hold(broker):
+    """Why nobody is touched, or an empty text."""
+    if broker["refusing"]:
+        return "the broker refuses: {0}".format(broker["error"])
+    if broker["reachable"] is False:
+        return "the broker does not answer: {0}".format(broker["error"] or "no reason given")
+    if broker["reachable"] is None:
+        return "nobody knows whether the broker answers"
+    return ""
+
+
+def _order(told):
+    """The worst first, and by name."""
+    return VERDICTS.index(told["verdict"]), told["node"]
+
+
+def _why_not(told, policy, hold, full, last_restarts, now):
+    """Why a node is left alone, or an empty text."""
+    if told["action"] == NONE:
+        return "{0}/{1}: {2}".format(told["verdict"], told["reason"], told["remedy"] or "nothing to mend.")
+    if told["verdict"] not in policy["heal_verdicts"]:
+        return "{0} is not among the verdicts to heal ({1})".format(told["verdict"], ", ".join(policy["heal_verdicts"]))
+    if hold:
+        return hold
+    if told["host"] in full:
+        return "a restart does not help while the disk is full: {0}".format(full[told["host"]])
+    if told["verdict"] == STUCK and not told["evidence"]["decided_by"]:
+        return "its verdict cites no evidence"
+    return _cooling(told["node"], policy["heal_cooldown"], last_restarts, now)
+
+
+def _cooling(node, cooldown, last_restarts, now):
+    last = last_restarts.get(node)
+    if last is None:
+        return ""
+    if now is None:
+        return "it was restarted before, and the time is not known"
+    passed = now - last
+    if passed >= cooldown:
+        return ""
+    return "it was restarted {0} s ago, and the cooldown is {1} s".format(max(int(passed), 0), cooldown)
+
+
+def _step(told):
+    return {key: told[key] for key in ("node", "host", "instance", "action", "verdict", "reason", "cause")}

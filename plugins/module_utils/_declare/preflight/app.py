@@ -1,0 +1,213 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note: this file is private to the collection. It can change without notice.
+
+"""Preflight: what the application is called, where it comes from, which broker it has."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Callable
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
+    AMQP_SCHEMES,
+    REDIS_SCHEMES,
+    Problem,
+    environment_problems,
+    listing,
+    refuse,
+    scheme,
+)
+
+# The keys that a source of each type must have.
+SOURCES = {
+    "none": (),
+    "path": ("path",),
+    "git": ("repo",),
+    "archive": ("src",),
+    "pip": ("requirement",),
+}
+
+BROKER_SCHEMES = (*REDIS_SCHEMES, *AMQP_SCHEMES)
+
+RESERVED_ENVIRONMENT = {
+    "CELERY_BROKER_URL": "celery_app_broker_url",
+    "CELERY_RESULT_BACKEND": "celery_app_result_backend",
+    "ANSIBLE_PLAYBOOK_TIMEOUT": "celery_app_timeouts",
+    "CELERY_OPERATION_TIMEOUT": "celery_app_timeouts",
+    "CELERY_TASK_SOFT_TIME_LIMIT": "celery_app_timeouts",
+    "CELERY_TASK_HARD_TIME_LIMIT": "celery_app_timeouts",
+    "PYTHONPATH": "celery_app_pythonpath",
+    "TASKFLEET_SERVICE": "the collection itself",
+    "TASKFLEET_CONFIG": "the collection itself",
+}
+
+FACTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "module": {"type": "str", "required": True},
+    "scope": {"type": "str", "default": "system"},
+    "home": {"type": "str", "default": ""},
+    "service_manager": {"type": "str", "default": "systemd"},
+    "source": {"type": "raw", "required": True},
+    "broker_url": {"type": "str", "required": True, "no_log": True},
+    "result_backend": {"type": "str", "default": "", "no_log": True},
+    "environment": {"type": "raw", "default": {}},
+}
+
+
+def check_app(
+    facts: dict[str, Any],
+    is_directory: Callable[[str], bool] = os.path.isdir,
+    is_file: Callable[[str], bool] = os.path.isfile,
+) -> list[Problem]:
+    """Refuse an application that cannot be installed as it is described."""
+    return [
+        *_names(facts),
+        *_scope(facts),
+        *_source(facts["source"], is_directory, is_file),
+        *_broker(facts["broker_url"]),
+        *_one_word("celery_app_broker_url", facts["broker_url"]),
+        *_one_word("celery_app_result_backend", facts["result_backend"]),
+        *environment_problems("celery_app_environment", facts["environment"], RESERVED_ENVIRONMENT),
+    ]
+
+
+def _names(facts: dict[str, Any]) -> list[Problem]:
+    problems = []
+    if not re.match(r"[a-z][a-z0-9_-]*\Z", facts["name"]):
+        problems.append(
+            refuse(
+                "celery_app_name",
+                repr(facts["name"]),
+                "a lower-case letter, then lower-case letters, digits, _ or -",
+                "choose a name that can be part of a unit's and a file's name, for example shop",
+            )
+        )
+    if not re.match(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?\Z", facts["module"]):
+        problems.append(
+            refuse(
+                "celery_app_module",
+                repr(facts["module"]),
+                "what celery -A takes: a module, or module:attribute",
+                "name the Python module that holds the Celery application, for example shop.celery",
+            )
+        )
+    return problems
+
+
+def _scope(facts: dict[str, Any]) -> list[Problem]:
+    problems = []
+    for key, allowed in (("scope", ("system", "user")), ("service_manager", ("systemd", "supervisor"))):
+        if facts[key] not in allowed:
+            problems.append(
+                refuse(
+                    f"celery_app_{key}",
+                    repr(facts[key]),
+                    listing(allowed).replace(" and ", " or "),
+                    "choose one of them",
+                )
+            )
+    if facts["scope"] != "user":
+        return problems
+    if not os.path.isabs(facts["home"]):
+        problems.append(
+            refuse(
+                "celery_app_home",
+                repr(facts["home"]),
+                "an absolute path, because celery_app_scope is user",
+                "set celery_app_home to a directory of the connecting user, for example /home/me/shop",
+            )
+        )
+    if facts["service_manager"] == "systemd":
+        problems.append(
+            refuse(
+                "celery_app_service_manager",
+                "systemd, with celery_app_scope user",
+                "supervisor, because a user cannot write system units",
+                "set celery_app_service_manager to supervisor, or celery_app_scope to system",
+            )
+        )
+    return problems
+
+
+def _source(source: Any, is_directory: Callable[[str], bool], is_file: Callable[[str], bool]) -> list[Problem]:
+    variable = "celery_app_source"
+    kind = source.get("type") if isinstance(source, dict) else None
+    if not isinstance(source, dict) or kind not in SOURCES:
+        return [
+            refuse(
+                variable,
+                f"type {kind!r}" if isinstance(source, dict) else f"a {type(source).__name__}",
+                f"a dict whose type is one of {listing(SOURCES)}",
+                "for example {type: path, path: /srv/shop}; {type: none} if something else installs the code",
+            )
+        ]
+    missing = [key for key in SOURCES[kind] if not source.get(key)]
+    if missing:
+        return [
+            refuse(
+                f"{variable}.{key}",
+                "not set",
+                f"set, because {variable}.type is {kind}",
+                f"add {key} to {variable}",
+            )
+            for key in missing
+        ]
+    if kind == "path":
+        return _on_controller(f"{variable}.path", source["path"], "a directory", is_directory)
+    if kind == "archive" and "://" not in str(source["src"]):
+        return _on_controller(f"{variable}.src", source["src"], "a URL, or a file", is_file)
+    return []
+
+
+def _on_controller(variable: str, path: Any, what: str, exists: Callable[[str], bool]) -> list[Problem]:
+    path = os.path.expanduser(str(path))
+    if not os.path.isabs(path):
+        return [
+            refuse(
+                variable,
+                path,
+                "an absolute path on the controller",
+                "begin it with {{ inventory_dir }} or {{ playbook_dir }}: a relative path depends on who looks for it",
+            )
+        ]
+    if not exists(path):
+        return [
+            refuse(
+                variable,
+                f"{path}, which is not there",
+                f"{what} on the controller, where Ansible runs",
+                "correct the path, or put the code there first",
+            )
+        ]
+    return []
+
+
+def _broker(url: str) -> list[Problem]:
+    found = scheme(url)
+    if found in BROKER_SCHEMES and url.partition("://")[2]:
+        return []
+    return [
+        refuse(
+            "celery_app_broker_url",
+            f"the scheme {found!r}" if found else ("no scheme" if url else "not set"),
+            f"a URL whose scheme is one of {listing(BROKER_SCHEMES)}",
+            "write scheme://user:password@host:port/number, for example redis://:PASSWORD@10.0.0.5:6379/0",
+        )
+    ]
+
+
+def _one_word(variable: str, url: str) -> list[Problem]:
+    if not re.search(r"\s", url):
+        return []
+    return [
+        refuse(
+            variable,
+            "a URL with a space or a line break in it",
+            "a URL in one piece",
+            "write special characters of a password percent-encoded, for example with the filter urlencode",
+        )
+    ]

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note: this file is private to the collection. It can change without notice.
+
+"""Preflight: what celery_app_info found out on the host, judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
+    Problem,
+    integer,
+    is_amqp,
+    is_redis,
+    refuse,
+    warn,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import VISIBILITY_TIMEOUT
+
+# What to do about the layer that failed.
+LAYERS = {
+    "dns": ("the host's name does not resolve", "correct the host's name in {variable}, or its DNS entry on this host"),
+    "tcp": (
+        "no TCP connection",
+        "start the {peer}, open its port in the firewall, and check that it listens on this address",
+    ),
+    "tls": ("no TLS", "check the certificate, its authority and its name, or the scheme of {variable} (rediss, amqps)"),
+    "auth": ("the login is refused", "correct user, password and virtual host in {variable}"),
+    "protocol": (
+        "it answers, but not as expected",
+        "check that the port in {variable} is the {peer}'s, and whether it wants TLS",
+    ),
+    "client": (
+        "the client library does not work",
+        "add what the message names to celery_app_packages, in versions that fit",
+    ),
+}
+
+PACKAGES = {
+    "gevent": "gevent",
+    "eventlet": "eventlet",
+    "redbeat": "celery-redbeat",
+    "django_celery_beat": "django-celery-beat",
+    "flower": "flower",
+}
+
+FACTS: dict[str, Any] = {
+    "info": {"type": "dict", "required": True},
+    "timeouts": {"type": "dict", "default": {}},
+    "pools": {"type": "list", "elements": "str", "default": []},
+    "modules": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def check_app_proof(facts: dict[str, Any]) -> list[Problem]:
+    """Refuse an application that would not run on this host."""
+    info = facts["info"]
+    problems = _fit(info) + _import(info)
+    for peer, key, variable in (
+        ("broker", "broker", "celery_app_broker_url"),
+        ("result backend", "result_backend", "celery_app_result_backend"),
+    ):
+        problems += _peer(peer, info.get(key) or {}, variable)
+    return problems + _modules(info, facts) + _visibility(info, facts["timeouts"]) + _heartbeat(info)
+
+
+def _import(info: dict[str, Any]) -> list[Problem]:
+    app = info.get("app") or {}
+    if app.get("imported"):
+        return []
+    return [
+        refuse(
+            "celery_app_module",
+            f"{app.get('name')}: {app.get('error') or app.get('error_line') or 'it does not import, and gives no reason'}",
+            "a module that imports in the application's virtual environment, as its user",
+            "install what the message names (celery_app_packages), or correct celery_app_module,"
+            " celery_app_source or celery_app_environment",
+        )
+    ]
+
+
+def _fit(info: dict[str, Any]) -> list[Problem]:
+    fit = info.get("fit") or {}
+    if fit.get("ok", True):
+        return []
+    versions = info.get("versions") or {}
+    shown = ", ".join(f"{name} {versions[name]}" for name in sorted(versions) if versions[name])
+    return [
+        refuse(
+            "celery_app_packages",
+            f"{fit.get('problem')} (installed: {shown or 'unknown'})",
+            "celery, kombu and the broker's client library of one line of releases",
+            fit.get("remedy") or "pin them together in celery_app_packages, or take the newest of each",
+        )
+    ]
+
+
+def _peer(name: str, peer: dict[str, Any], variable: str) -> list[Problem]:
+    # None stands for: there is none, or no check knows its type.
+    if peer.get("reachable") is not False:
+        return []
+    layer = str(peer.get("layer") or "unknown")
+    what, remedy = LAYERS.get(layer, ("it does not answer", "check {variable} and the {peer}"))
+    return [
+        refuse(
+            variable,
+            f"{name} {peer.get('url') or '(no URL)'}: {what} (layer {layer}): {peer.get('error') or 'no reason given'}",
+            f"a {name} that answers from this host, to the application's user",
+            remedy.format(variable=variable, peer=name),
+        )
+    ]
+
+
+def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
+    found = info.get("modules") or {}
+    imported = (info.get("app") or {}).get("imported")
+    wanted = {pool: f"the pool {pool}" for pool in facts["pools"] if pool in ("gevent", "eventlet")}
+    wanted.update({module: f"the module {module}" for module in facts["modules"]})
+    problems = []
+    for module in sorted(wanted):
+        # Where the application does not import, nothing was looked for.
+        if found.get(module) or (module not in found and not imported):
+            continue
+        package = PACKAGES.get(module, module)
+        problems.append(
+            refuse(
+                "celery_app_packages",
+                f"{wanted[module]} is asked for, and {module} is not in the virtual environment",
+                f"{package} in the virtual environment",
+                f"celery_app_packages: [{package}], in addition to what it has",
+            )
+        )
+    return problems
+
+
+def _visibility(info: dict[str, Any], timeouts: dict[str, Any]) -> list[Problem]:
+    hard = integer(timeouts.get("hard"))
+    visibility = integer((info.get("conf") or {}).get("visibility_timeout")) or VISIBILITY_TIMEOUT
+    if hard is None or not is_redis((info.get("broker") or {}).get("url")) or hard < visibility:
+        return []
+    return [
+        refuse(
+            "celery_app_timeouts.hard",
+            f"hard {hard} s, the application's visibility_timeout {visibility} s",
+            "hard < visibility_timeout: later, Redis gives a running task to a second worker",
+            f"raise visibility_timeout in the application's broker_transport_options above {hard} s, or lower hard",
+            "https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html#visibility-timeout",
+        )
+    ]
+
+
+def _heartbeat(info: dict[str, Any]) -> list[Problem]:
+    heartbeat = (info.get("conf") or {}).get("broker_heartbeat", "not told")
+    if not is_amqp((info.get("broker") or {}).get("url")) or heartbeat not in (0, None):
+        return []
+    return [
+        warn(
+            "celery_app_module",
+            f"the application sets broker_heartbeat to {heartbeat}",
+            "heartbeats on every connection to RabbitMQ: without them, a path that is lost leaves a worker up and idle, and"
+            " RabbitMQ holds its mailbox for the dead connection, so that a restart fails with RESOURCE_LOCKED",
+            "take broker_heartbeat out of the application's settings (Celery's own is 120 s)",
+            "https://docs.celeryq.dev/en/stable/userguide/configuration.html#broker-heartbeat",
+        )
+    ]

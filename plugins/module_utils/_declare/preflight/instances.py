@@ -1,0 +1,439 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note: this file is private to the collection. It can change without notice.
+
+"""Preflight: the worker instances of one host."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app import RESERVED_ENVIRONMENT
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
+    Problem,
+    environment_problems,
+    integer,
+    listing,
+    refuse,
+    warn,
+)
+
+POOLS = ("prefork", "solo", "threads", "gevent", "eventlet")
+
+# The pools that can grow and shrink. In threads the autoscaler ends with an AttributeError, solo ignores it.
+AUTOSCALE_POOLS = ("prefork", "gevent", "eventlet")
+
+# The pools that do not enforce every time limit: gevent knows no soft one, the others none at all.
+PARTLY_LIMITED_POOLS = ("solo", "threads", "gevent", "eventlet")
+
+LOGLEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
+
+STATES = ("started", "stopped")
+
+# Options of celery worker that have a key of their own, or that the collection sets.
+OPTION_KEYS = {
+    "-n": "name",
+    "--hostname": "name",
+    "-Q": "queues",
+    "--queues": "queues",
+    "-c": "concurrency",
+    "--concurrency": "concurrency",
+    "-P": "pool",
+    "--pool": "pool",
+    "--autoscale": "autoscale",
+    "--prefetch-multiplier": "prefetch_multiplier",
+    "--max-tasks-per-child": "max_tasks_per_child",
+    "--max-memory-per-child": "max_memory_per_child",
+    "-l": "loglevel",
+    "--loglevel": "loglevel",
+    "--without-gossip": "without_gossip",
+    "--without-mingle": "without_mingle",
+    "--without-heartbeat": "without_heartbeat",
+}
+
+OPTION_VARIABLES = {
+    "--time-limit": "celery_app_timeouts",
+    "--soft-time-limit": "celery_app_timeouts",
+    "-A": "celery_app_module",
+    "--app": "celery_app_module",
+    "-b": "celery_app_broker_url",
+    "--broker": "celery_app_broker_url",
+    "--result-backend": "celery_app_result_backend",
+    "--workdir": "celery_app_source_dir",
+    "--uid": "celery_app_user",
+    "--gid": "celery_app_group",
+    "-f": "celery_app_log_target",
+    "--logfile": "celery_app_log_target",
+}
+
+# The service manager keeps the process in the foreground and knows its pid.
+OPTIONS_OF_A_DAEMON = ("-D", "--detach", "--pidfile", "--umask")
+
+OPTIONS_OF_BEAT = ("-B", "--beat", "-s", "--schedule", "--schedule-filename", "--scheduler")
+
+AUTOSCALE_ISSUE = "https://github.com/celery/celery/issues/4185"
+TWO_BEATS = "https://github.com/celery/django-celery-beat/issues/229"
+CONCURRENCY_GUIDE = "https://docs.celeryq.dev/en/stable/userguide/concurrency/index.html"
+WORKER_GUIDE = "https://docs.celeryq.dev/en/stable/userguide/workers.html#time-limits"
+
+SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+
+FACTS: dict[str, Any] = {
+    "variable": {"type": "str", "default": "celery_worker_instances"},
+    "instances": {"type": "raw", "required": True},
+    "inventory_hostname": {"type": "str", "required": True},
+}
+
+
+def check_instances(facts: dict[str, Any]) -> list[Problem]:
+    """Refuse instances that Celery would not start, or would start as something else."""
+    variable = facts["variable"]
+    instances = facts["instances"]
+    if not isinstance(instances, (list, tuple)) or not all(isinstance(instance, dict) for instance in instances):
+        return [
+            refuse(
+                variable,
+                f"a {type(instances).__name__}",
+                "a list of dicts",
+                "write one entry for each worker, for example {name: w1, queues: [default]}",
+            )
+        ]
+    problems = _names(variable, instances, facts["inventory_hostname"])
+    for position, instance in enumerate(instances):
+        where = f"{variable}[{instance.get('name') or position}]"
+        for rule in RULES:
+            problems += rule(where, instance)
+    return problems + _time_limits(variable, instances)
+
+
+def pool_of(instance: dict[str, Any]) -> str:
+    """Return the pool of an instance; Celery's own default is prefork."""
+    return str(instance.get("pool") or "prefork")
+
+
+def memory_bytes(size: Any) -> int | None:
+    """Return the bytes of a size as systemd reads it: 1073741824, 512M, 2G. None if it is none."""
+    match = re.match(r"(\d+)([KMGT]?)\Z", str(size).strip())
+    if not match or int(match.group(1)) < 1:
+        return None
+    return int(match.group(1)) * SIZE_UNITS[match.group(2)]
+
+
+def autoscale_bounds(value: Any) -> tuple[int, int] | None:
+    """Return (max, min) of '10,3' or of {max: 10, min: 3}. None if it is neither."""
+    if isinstance(value, dict):
+        if not set(value) <= {"max", "min"}:
+            return None
+        bounds = [integer(value.get("max")), integer(value.get("min", 0))]
+    else:
+        bounds = [integer(part) for part in str(value).split(",")]
+        if len(bounds) == 1:
+            bounds.append(0)
+    if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
+        return None
+    return bounds[0], bounds[1]
+
+
+def _names(variable: str, instances: Any, host: str) -> list[Problem]:
+    problems = []
+    names = [str(instance.get("name") or "") for instance in instances]
+    for position, name in enumerate(names):
+        if not re.match(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z", name):
+            problems.append(
+                refuse(
+                    f"{variable}[{position}].name",
+                    repr(name),
+                    "letters, digits, _ or -, no _ or - first",
+                    f"name the instance, for example w{position + 1}: the node is called <name>@{host}",
+                )
+            )
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        problems.append(
+            refuse(
+                variable,
+                f"{names.count(name)} instances are called {name}: the node {name}@{host} would exist more than once",
+                "names that are unique on a host",
+                "rename one: nodes of one name answer for each other, and no remote command reaches just one of them",
+                "https://github.com/celery/celery/issues/2045",
+            )
+        )
+    return problems
+
+
+def _queues(where: str, instance: dict[str, Any]) -> list[Problem]:
+    queues = instance.get("queues")
+    expected = "a list with at least one queue"
+    if isinstance(queues, (list, tuple)) and queues:
+        wrong = [queue for queue in queues if not isinstance(queue, str) or not re.match(r"[^,\s]+\Z", queue)]
+        if not wrong:
+            return []
+        return [
+            refuse(
+                f"{where}.queues",
+                listing(repr(queue) for queue in wrong),
+                "names with no comma and no space",
+                "write one queue an entry",
+            )
+        ]
+    return [
+        refuse(
+            f"{where}.queues",
+            "a queue nobody named" if not queues else f"a {type(queues).__name__}",
+            expected,
+            "name the queues that this worker consumes, for example queues: [celery]; without any, Celery takes"
+            " the application's default queue, whatever that is",
+        )
+    ]
+
+
+def _choices(where: str, instance: dict[str, Any]) -> list[Problem]:
+    problems = []
+    chosen = (
+        ("pool", pool_of(instance), POOLS),
+        ("loglevel", str(instance.get("loglevel") or "INFO").upper(), LOGLEVELS),
+        ("state", str(instance.get("state") or "started"), STATES),
+    )
+    for key, value, allowed in chosen:
+        if value not in allowed:
+            problems.append(
+                refuse(f"{where}.{key}", repr(instance[key]), f"one of {listing(allowed)}", "choose one of them")
+            )
+    return problems
+
+
+def _numbers(where: str, instance: dict[str, Any]) -> list[Problem]:
+    problems = []
+    # Celery reads --prefetch-multiplier=0 as "not given": no limit can only be set in the application.
+    least = {"concurrency": 1, "prefetch_multiplier": 1, "max_tasks_per_child": 1, "max_memory_per_child": 1}
+    for key, minimum in least.items():
+        value = instance.get(key)
+        number = integer(value)
+        if _given(value) and (number is None or number < minimum):
+            problems.append(
+                refuse(
+                    f"{where}.{key}",
+                    repr(value),
+                    f"a whole number, {minimum} or more",
+                    f"correct {key}, or leave it out: then Celery's default holds",
+                )
+            )
+    return problems
+
+
+def _pool(where: str, instance: dict[str, Any]) -> list[Problem]:
+    problems = []
+    pool = pool_of(instance)
+    if pool == "solo" and (integer(instance.get("concurrency")) or 1) > 1:
+        problems.append(
+            refuse(
+                f"{where}.concurrency",
+                f"{instance['concurrency']}, with the pool solo",
+                "1: solo runs one task at a time, in the worker itself",
+                "take concurrency out, or choose the pool prefork",
+                CONCURRENCY_GUIDE,
+            )
+        )
+    if pool != "prefork":
+        for key in ("max_tasks_per_child", "max_memory_per_child"):
+            if _given(instance.get(key)):
+                problems.append(
+                    refuse(
+                        f"{where}.{key}",
+                        f"{instance[key]}, with the pool {pool}",
+                        "the pool prefork: no other has child processes to replace",
+                        f"take {key} out, or choose the pool prefork",
+                        CONCURRENCY_GUIDE,
+                    )
+                )
+    return problems
+
+
+def _autoscale(where: str, instance: dict[str, Any]) -> list[Problem]:
+    value = instance.get("autoscale")
+    if not _given(value):
+        return []
+    where_autoscale = f"{where}.autoscale"
+    bounds = autoscale_bounds(value)
+    if bounds is None or bounds[0] < 1 or bounds[1] < 0:
+        return [
+            refuse(
+                where_autoscale,
+                repr(value),
+                "most,least as in 10,3, or {max: 10, min: 3}",
+                "write two whole numbers, the greater first",
+            )
+        ]
+    problems = []
+    most, least = bounds
+    if least > most:
+        problems.append(
+            refuse(where_autoscale, f"max {most}, min {least}", "min not above max", f"write {least},{most}")
+        )
+    pool = pool_of(instance)
+    if pool in POOLS and pool not in AUTOSCALE_POOLS:
+        problems.append(
+            refuse(
+                where_autoscale,
+                f"{most},{least}, with the pool {pool}",
+                f"one of the pools {listing(AUTOSCALE_POOLS)}: {pool} can neither grow nor shrink",
+                "take autoscale out and set concurrency, or choose the pool prefork",
+                CONCURRENCY_GUIDE,
+            )
+        )
+    if _given(instance.get("max_tasks_per_child")):
+        problems.append(
+            warn(
+                where_autoscale,
+                f"{most},{least}, together with max_tasks_per_child {instance['max_tasks_per_child']}",
+                "one of the two: together, a worker stops taking tasks within hours to days",
+                "replace autoscale by a fixed concurrency, or take max_tasks_per_child out",
+                AUTOSCALE_ISSUE,
+            )
+        )
+    if _given(instance.get("concurrency")):
+        problems.append(
+            warn(
+                where_autoscale,
+                f"{most},{least}, together with concurrency {instance['concurrency']}",
+                "one of the two: autoscale sets the number of processes, and concurrency is not used",
+                "take concurrency out",
+            )
+        )
+    return problems
+
+
+def _memory(where: str, instance: dict[str, Any]) -> list[Problem]:
+    problems = []
+    sizes = {}
+    for key in ("memory_max", "memory_high"):
+        value = instance.get(key)
+        if not _given(value):
+            continue
+        sizes[key] = memory_bytes(value)
+        if sizes[key] is None:
+            problems.append(
+                refuse(
+                    f"{where}.{key}",
+                    repr(value),
+                    "a number and K, M, G or T, as in 2G",
+                    f"correct {key}, or leave it out",
+                )
+            )
+    most, high = sizes.get("memory_max"), sizes.get("memory_high")
+    if most and high and high > most:
+        problems.append(
+            refuse(
+                f"{where}.memory_high",
+                f"memory_high {instance['memory_high']}, memory_max {instance['memory_max']}",
+                "memory_high not above memory_max: it slows the worker down before memory_max kills it",
+                "lower memory_high, or raise memory_max",
+            )
+        )
+    return problems + _children(where, instance, most)
+
+
+def _children(where: str, instance: dict[str, Any], most: int | None) -> list[Problem]:
+    kib = integer(instance.get("max_memory_per_child"))
+    bounds = autoscale_bounds(instance["autoscale"]) if _given(instance.get("autoscale")) else None
+    children = bounds[0] if bounds else integer(instance.get("concurrency"))
+    if not (kib and children and most) or kib * 1024 * children <= most:
+        return []
+    return [
+        warn(
+            f"{where}.max_memory_per_child",
+            f"{kib} KiB x {children} processes = {kib * children // 1024} MiB, memory_max {instance['memory_max']}",
+            "all processes together below memory_max: above it, the kernel kills one in the middle of a task",
+            f"lower max_memory_per_child (it counts KiB) to {most // 1024 // children} or less, or raise memory_max",
+        )
+    ]
+
+
+def _extra_args(where: str, instance: dict[str, Any]) -> list[Problem]:
+    arguments = instance.get("extra_args")
+    if not _given(arguments):
+        return []
+    variable = f"{where}.extra_args"
+    if not isinstance(arguments, (list, tuple)):
+        return [
+            refuse(
+                variable,
+                f"a {type(arguments).__name__}",
+                "a list",
+                "write one argument an entry, for example [-O, fair]",
+            )
+        ]
+    problems = []
+    for argument in arguments:
+        option = _option(str(argument))
+        if option == "--":
+            break
+        if option in OPTIONS_OF_BEAT:
+            problems.append(
+                refuse(
+                    variable,
+                    option,
+                    "no beat inside a worker: with a second worker, every periodic task is sent twice",
+                    f"take {option} out, and use the role celery_beat",
+                    TWO_BEATS,
+                )
+            )
+        elif option in OPTION_KEYS:
+            key = OPTION_KEYS[option]
+            problems.append(
+                refuse(variable, option, f"the key {key} of the instance", f"take {option} out, and set {key}")
+            )
+        elif option in OPTION_VARIABLES:
+            name = OPTION_VARIABLES[option]
+            problems.append(refuse(variable, option, f"the variable {name}", f"take {option} out, and set {name}"))
+        elif option in OPTIONS_OF_A_DAEMON:
+            problems.append(
+                refuse(
+                    variable,
+                    option,
+                    "a worker in the foreground, as the service manager starts it",
+                    f"take {option} out",
+                )
+            )
+    return problems
+
+
+def _option(argument: str) -> str:
+    """Return the option of an argument: --queues=a and -Qa are --queues and -Q."""
+    if argument.startswith("--"):
+        return argument.partition("=")[0]
+    return argument[:2] if argument.startswith("-") else ""
+
+
+def _environment(where: str, instance: dict[str, Any]) -> list[Problem]:
+    return environment_problems(f"{where}.environment", instance.get("environment"), RESERVED_ENVIRONMENT)
+
+
+def _time_limits(variable: str, instances: Any) -> list[Problem]:
+    named = [f"{instance.get('name')} ({pool_of(instance)})" for instance in instances if _partly_limited(instance)]
+    if not named:
+        return []
+    return [
+        warn(
+            variable,
+            f"{listing(named)} {'runs' if len(named) == 1 else 'run'} tasks without all of the time limits:"
+            " gevent knows no soft limit; solo, threads and eventlet know none",
+            "the pool prefork, where the limits soft and hard of celery_app_timeouts are enforced",
+            "give each task timeouts of its own for network and database, or choose the pool prefork",
+            WORKER_GUIDE,
+        )
+    ]
+
+
+def _partly_limited(instance: dict[str, Any]) -> bool:
+    return pool_of(instance) in PARTLY_LIMITED_POOLS
+
+
+def _given(value: Any) -> bool:
+    """Was this key filled in? 0 counts; None, '', [] and {} do not."""
+    return value is not None and value is not False and value not in ("", [], {}, ())
+
+
+RULES = (_queues, _choices, _numbers, _pool, _autoscale, _memory, _extra_args, _environment)

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The connection to a broker: made by the application's own client, and what it says of the broker.
+
+Runs inside the application's Python, and beside it where only a URL is read. Private to the collection.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.brokers import transport_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import (
+    DEFAULT_PORTS,
+    Clock,
+    PeerError,
+    answer,
+    ask,
+    bounded,
+    check_amqp,
+    check_redis,
+    connect,
+    layer_of,
+    sentence,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
+
+# What RabbitMQ tells a connection that has published while it is short of memory or of disk: it reads no more of it.
+BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
+
+
+class Blocked(PeerError, OSError):
+    """RabbitMQ reads no more of this connection: each further question would wait for ever. To kombu, a lost connection."""
+
+    def __init__(self):
+        super().__init__("protocol", BLOCKED)
+
+
+def lost(connection, error):
+    """Return what an error in the middle says about the broker."""
+    answers = isinstance(error, Blocked) or not isinstance(error, connection.connection_errors)
+    return answer(answers, layer_of(error), sentence(error))
+
+
+def split_urls(value):
+    """Return the URLs of a broker setting, which may be a list, or one text with semicolons."""
+    urls = value if isinstance(value, (list, tuple)) else str(value or "").split(";")
+    return [url.strip() for url in urls if url and url.strip()]
+
+
+def tls_options(*sources):
+    """Return the first TLS settings that are on as a dict, or None."""
+    for source in sources:
+        if isinstance(source, dict) and source:
+            return source
+        if source:
+            return {}
+    return None
+
+
+def check_broker(connection, seconds, keep=False):
+    """Return reachable, layer and error of the broker that a kombu connection leads to.
+
+    With keep it is the connection itself that is connected, and stays so.
+    """
+    clock = Clock(seconds)
+    scheme = connection.transport_cls if isinstance(connection.transport_cls, str) else ""
+    kind = transport_of(scheme)
+    host, port = connection.hostname or "localhost", connection.port
+    tls = tls_options(connection.ssl, scheme in ("rediss", "amqps"))
+
+    def login(limit):
+        bounded(lambda: client_connect(connection, keep), limit, "protocol", "broker")
+
+    if kind == "amqp":
+        # RabbitMQ's log gets a warning for each connection that ends before the login, so the steps come after it.
+        told = ask([lambda: login(clock.left() / 2)])
+        if told["reachable"] or told["layer"] in ("auth", "client"):
+            return told
+        port = port or DEFAULT_PORTS["amqps" if tls is not None else "amqp"]
+        steps = ask([lambda: check_amqp(host, port, clock, tls)])
+        return told if steps["reachable"] else steps
+    steps = []
+    if kind == "redis":
+        port = port or DEFAULT_PORTS["redis"]
+        path = host if host.startswith("/") else None
+        user, password, database = connection.userid, connection.password, _database(connection.virtual_host)
+        steps.append(lambda: check_redis(host, port, clock, user, password, database, tls, path))
+    elif connection.hostname and connection.port:
+        steps.append(lambda: connect(host, port, clock).close())
+    return ask([*steps, lambda: login(clock.left())])
+
+
+def client_connect(connection, keep=False):
+    """Let the application's own client log in, once."""
+    if keep:
+        connection.connect()
+        return
+    with connection.clone() as attempt:
+        attempt.connect()
+        attempt.channel().close()
+
+
+def _database(virtual_host):
+    text = str(virtual_host or "0").strip("/")
+    return int(text) if text.isdigit() else 0
+
+
+def broker_urls(conf):
+    """Return the broker's URLs, of which the first is tried first."""
+    return split_urls(conf.broker_write_url or conf.broker_url) or ["amqp://"]
+
+
+def first_broker(app, urls, seconds, keep=False):
+    """Return the first broker that answers, or the last that does not, and the connection to it.
+
+    The broker is url, transport, reachable, layer and error, the error that of the ones before it. With keep the
+    connection is connected.
+    """
+    problems = []
+    for url in urls:
+        connection = None
+        told = {"url": mask(url), "transport": url.partition("://")[0]}
+        try:
+            if told["transport"].startswith("redis"):
+                # kombu hides why the library does not import.
+                importlib.import_module("redis")
+            connection = app.connection_for_write(url)
+            told["transport"] = str(connection.transport_cls)
+            tried = check_broker(connection, seconds / len(urls), keep)
+        except Exception as error:
+            tried = answer(False, "client", sentence(error))
+        if tried["reachable"]:
+            break
+        problems.append("{0}: {1}".format(told["url"], tried["error"]) if len(urls) > 1 else tried["error"])
+    return dict(told, **dict(tried, error="; ".join(problems))), connection

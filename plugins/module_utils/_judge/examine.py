@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From what a look at a fleet brought to its report. Pure. Private to the collection.
+
+All times become those of the controller's clock: a difference between two clocks must not pass for patience.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import each_once, unpack
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import broker_of, summary
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.evidence import gather, rate_limits
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import lines, report
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
+
+METHODS = ("active", "reserved", "scheduled", "stats", "active_queues", "registered", "conf")
+# What does not change from one sample to the next, and is large.
+ONCE = ("registered", "conf")
+
+
+def host_samples(evidence):
+    """Return by host the samples that judging takes, from registered results of celery_host_info.
+
+    A single result will do in place of a list.
+    """
+    return {
+        host: [_host_sample(result) for result in ([results] if isinstance(results, dict) else results)]
+        for host, results in (evidence or {}).items()
+    }
+
+
+def _host_sample(result):
+    clock = result.get("clock") or {}
+    if result.get("unreachable"):
+        return {"at": 0.0, "unreachable": (result.get("msg") or "no answer").strip()}
+    if not clock:
+        return {"at": 0.0, "broken": (result.get("msg") or "it told nothing").strip()}
+    return {"at": clock["ended_at"] - (clock.get("offset") or 0), "result": result}
+
+
+def offset_of(hosts, name):
+    """Return how far the clock of a host is ahead of the controller's, as its last look tells, or 0."""
+    told = [(sample["result"].get("clock") or {}).get("offset") for sample in hosts.get(name, ()) if "result" in sample]
+    return next((offset for offset in reversed(told) if offset is not None), 0)
+
+
+def control_samples(told, problem, awaited, elsewhere, offset, now):
+    """Return the samples of the control plane in the form of celery_inspect_info."""
+    samples = []
+    for sample in told.get("control", ()):
+        replies = [reply for reply in unpack(sample) if reply[1] not in elsewhere]
+        limits = each_once(lambda _method, reply: rate_limits(reply))
+        # A worker that was not asked, or not to the end, is not silent.
+        heard = awaited if sample["asked"] and not sample["broker"]["error"] else ()
+        result = summary(replies, heard, sample["methods"], sample["pids"])
+        for method, node, reply in replies:
+            if method == "registered" and isinstance(reply, list):
+                result["nodes"][node]["rate_limits"] = limits(method, reply)
+        result.update(broker=sample["broker"], probe={"ok": True, "error": ""})
+        samples.append({"at": sample["at"] - offset, "result": result})
+    if problem or not samples:
+        broker = broker_of(told)
+        probe = {"ok": False, "error": problem or "nothing was asked"}
+        samples.append({"at": now, "result": dict(summary([], (), METHODS), broker=broker, probe=probe)})
+    return samples
+
+
+def queue_samples(told, offset):
+    """Return the samples of the queues in the form of celery_queue_info."""
+    return [{"at": sample["at"] - offset, "result": sample} for sample in told.get("queues", ())]
+
+
+def examine(expected, told, problem, hosts, speaker, elsewhere, policy, now):
+    """Return report, lines and evidence.
+
+    ``told`` is what the helper brought from the host ``speaker``, ``problem`` why it brought no more. ``elsewhere`` are
+    nodes that are declared and shall not be judged now.
+    """
+    offset = offset_of(hosts, speaker)
+    awaited = [node["node"] for node in expected["nodes"] if node.get("state") != "stopped"]
+    control = control_samples(told, problem, awaited, set(elsewhere), offset, now - offset)
+    for samples in hosts.values():
+        for sample in samples:
+            sample["at"] = sample["at"] or control[0]["at"]
+    evidence = gather(expected, control, queue_samples(told, offset), hosts, told.get("facts"))
+    judged = report(judge(expected, evidence, policy), evidence, policy)
+    return {"report": judged, "lines": lines(judged), "evidence": evidence}

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Findings that no single node is guilty of. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation import known
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS, runbook
+
+# What kombu's Redis transport uses when nobody says anything.
+VISIBILITY_TIMEOUT = 3600
+
+
+def find(fleet):
+    """Return the findings, in the order of the table."""
+    return [
+        dict(finding, reason=reason, remedy=FINDINGS[reason], runbook=runbook(reason))
+        for reason, rule in RULES
+        for finding in rule(fleet)
+    ]
+
+
+def _finding(subject, cause, **evidence):
+    return {"subject": subject, "cause": cause, "evidence": evidence}
+
+
+def uncovered_queue(fleet):
+    """Work waits where no declared node consumes."""
+    covered = set()
+    for case in fleet.cases.values():
+        if case.declared and case.declared.get("state", "started") != "stopped":
+            covered.update(case.declared.get("queues") or ())
+            covered.update(*case.queues()[-1:])
+    for name, samples in sorted(fleet.evidence["queues"].items()):
+        ready = [sample["ready"] for sample in samples]
+        if name not in covered and ready and all(ready):
+            cause = "{0} tasks wait in {1}, which no declared worker consumes.".format(ready[-1], name)
+            yield _finding(name, cause, ready=ready, consumers=samples[-1]["consumers"])
+
+
+def queue_backlog(fleet):
+    """More work waits than the threshold allows."""
+    for name, samples in sorted(fleet.evidence["queues"].items()):
+        ready = [sample["ready"] for sample in samples]
+        if ready and (ready[-1] or 0) > fleet.policy["max_queue"]:
+            cause = "{0} tasks wait in {1}; the threshold is {2}.".format(ready[-1], name, fleet.policy["max_queue"])
+            yield _finding(name, cause, ready=ready, oldest_age=samples[-1]["oldest_age"])
+
+
+def failures(fleet):
+    """More tasks failed than the threshold allows."""
+    told = fleet.evidence["broker"]["facts"]["failures"] or {}
+    if (told.get("count") or 0) > fleet.policy["max_failures"]:
+        cause = "{0} tasks have failed{1}; the threshold is {2}.".format(
+            told["count"],
+            " in {0} s".format(told["window"]) if told.get("window") else "",
+            fleet.policy["max_failures"],
+        )
+        yield _finding("tasks", cause, **told)
+
+
+def eviction_policy(fleet):
+    """Redis may throw away what Celery needs."""
+    told = fleet.evidence["broker"]["facts"]["eviction_policy"]
+    if told not in (None, "noeviction"):
+        cause = "Redis evicts keys ({0}) when its memory is full, among them messages and bindings.".format(told)
+        yield _finding("broker", cause, eviction_policy=told)
+
+
+def visibility_timeout_short(fleet):
+    """On Redis, a task that takes longer than this is run again, while the first still runs."""
+    if fleet.evidence["broker"]["kind"] != "redis":
+        return
+    timeout = fleet.evidence["broker"]["facts"]["visibility_timeout"] or VISIBILITY_TIMEOUT
+    limits = {}
+    for name, case in fleet.cases.items():
+        hard = known([((case.declared or {}).get("limits") or {}).get("hard")])
+        limits[name] = max(hard + known(task["hard"] for task in case.tasks()) + [0])
+    longest = max(limits.values()) if limits else 0
+    taken = [samples[-1] for samples in fleet.evidence["queues"].values() if samples[-1]["oldest_age_of"] == "unacked"]
+    late = max([sample["oldest_age"] or 0 for sample in taken] + [0])
+    if longest >= timeout or late > timeout:
+        what = (
+            "a task may run {0} s".format(longest)
+            if longest >= timeout
+            else "a task is at hand since {0} s".format(late)
+        )
+        cause = "The visibility timeout is {0} s, and {1}: it is then delivered again.".format(timeout, what)
+        yield _finding("broker", cause, visibility_timeout=timeout, longest_limit=longest, oldest_unacked=late)
+
+
+def broker_alarm(fleet):
+    """RabbitMQ has stopped to read from who publishes."""
+    for alarm in fleet.alarms():
+        yield _finding(
+            "broker", "The broker raises an alarm ({0}), and blocks who publishes.".format(alarm), alarm=alarm
+        )
+
+
+def orphan_reply_keys(fleet):
+    """Replies of probes that nobody has read pile up."""
+    count = fleet.evidence["broker"]["facts"]["orphan_reply_keys"]
+    if (count or 0) > fleet.policy["max_orphan_keys"]:
+        yield _finding(
+            "broker", "{0} replies of probes lie on the broker, and nobody reads them.".format(count), count=count
+        )
+
+
+def disk_full(fleet):
+    """A file system has no room left."""
+    least = fleet.policy["min_disk_free"]
+    for name, host in sorted(fleet.evidence["hosts"].items()):
+        for disk in (host["samples"] or [{"disks": ()}])[-1]["disks"]:
+            for what, free, total in (
+                ("space", disk.get("free_bytes"), disk.get("total_bytes")),
+                ("inodes", disk.get("free_inodes"), disk.get("total_inodes")),
+            ):
+                if free is not None and total and 100.0 * free / total < least:
+                    percent = round(100.0 * free / total, 1)
+                    cause = "{0} on {1} has {2} % of its {3} free.".format(disk["path"], name, percent, what)
+                    yield _finding(name, cause, path=disk["path"], free=free, total=total, what=what)
+
+
+def two_beats(fleet):
+    """Each beat sends every periodic task, so two send it twice."""
+    beats = []
+    for name, host in sorted(fleet.evidence["hosts"].items()):
+        for sample in host["samples"][-1:]:
+            if sample["beat"] and sample["beat"]["main"]:
+                beats.append({"host": name, "pid": sample["beat"]["main"]["pid"], "service": True})
+            beats += [
+                {"host": name, "pid": stray["pid"], "service": False}
+                for stray in sample["strays"]
+                if stray.get("kind") == "beat" or stray.get("embedded_beat")
+            ]
+    if len(beats) > 1:
+        where = ", ".join("{host} (pid {pid})".format(**beat) for beat in beats)
+        yield _finding("beat", "{0} beats run: {1}.".format(len(beats), where), beats=beats)
+
+
+RULES = tuple(
+    (rule.__name__, rule)
+    for rule in (
+        uncovered_queue,
+        queue_backlog,
+        failures,
+        eviction_policy,
+        visibility_timeout_short,
+        broker_alarm,
+        orphan_reply_keys,
+        disk_full,
+        two_beats,
+    )
+)

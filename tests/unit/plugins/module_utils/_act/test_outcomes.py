@@ -1,0 +1,193 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import (
+    EMPTY,
+    UNREAD,
+    heal_plan,
+    outcomes,
+    patience,
+    rolling_plan,
+    unproven,
+    with_canaries,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import report
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import Fleet
+
+LIMITS = {"soft": 180, "hard": 240, "stop": 300}
+QUEUES = {"a": ["mail"], "b": ["mail"], "c": ["mail", "pdf"], "d": ["pdf"], "e": ["pdf"], "f": ["rare"]}
+EXPECTED = [{"node": name + "@h", "queues": queues, "limits": LIMITS} for name, queues in QUEUES.items()]
+
+
+def node(name, verdict="healthy", reason="idle", pid=10, active=0, at_hand=None, pool="prefork"):
+    return {
+        "node": name + "@h",
+        "host": "h",
+        "instance": name,
+        "verdict": verdict,
+        "reason": reason,
+        "cause": "Because.",
+        "evidence": {"seen": {"pid": pid, "active": active, "at_hand": at_hand, "unacked": 0, "pool": pool}},
+    }
+
+
+def result(*nodes, kind="redis", reachable=True):
+    return {
+        "report": {"nodes": list(nodes), "broker": {"kind": kind, "reachable": reachable}},
+        "evidence": {"nodes": {}, "broker": {"facts": {"visibility_timeout": 1800}}},
+    }
+
+
+def look(wchan):
+    return {"children": [{"pid": 11, "wchan": "anon_pipe_read"}, {"pid": 12, "wchan": wchan}]}
+
+
+@pytest.mark.parametrize(
+    ("told", "looks", "seconds"),
+    [
+        (node("a", active=0), [], EMPTY + UNREAD),
+        (node("a", active=0, pool=None), [], EMPTY + UNREAD),
+        (node("a", active=0, pool="threads"), [], EMPTY),
+        (node("a", active=1), [], 285),
+        (node("a", active=1, pool="threads"), [], 255),
+        (node("a", active=0, at_hand=3), [look("pipe_read"), look("pipe_read")], 285),
+        (node("a", active=None), [], 285),
+        (node("a", active=None), [look("anon_pipe_read"), look("pipe_read")], EMPTY + UNREAD),
+        # A task that sleeps, waits for a peer or for a lock takes no more of the processor than no task at all.
+        (node("a", active=None), [look("anon_pipe_read"), look("hrtimer_nanosleep")], 285),
+        (node("a", active=None), [look(None), look(None)], 285),
+        (node("a", active=None), [look("pipe_read")], 285),
+        (node("a", reason="hung_in_startup", active=None), [], EMPTY),
+    ],
+)
+def test_a_task_that_may_run_gets_the_time_that_it_may_take(told, looks, seconds):
+    assert patience(told, looks, LIMITS) == seconds
+
+
+def test_nobody_waits_longer_than_the_service_manager():
+    assert patience(node("a", active=1), [], dict(LIMITS, stop=250)) == 250
+
+
+def test_the_plan_says_how_long_each_may_take():
+    fleet = Fleet(3)
+    evidence = fleet.evidence()
+    told = report(judge(fleet.expected, evidence), evidence)
+    told["nodes"][0].update(verdict="down", reason="not_running", action="start")
+    made = heal_plan({"report": told, "evidence": evidence}, fleet.expected["nodes"], {}, {}, 0)
+    assert [[step["node"] for step in batch] for batch in made["batches"]] == [[told["nodes"][0]["node"]]]
+    assert made["batches"][0][0]["patience"] >= EMPTY
+
+
+def rolling(nodes, chosen=(), fraction=0.34, done=(), **more):
+    made = rolling_plan(result(*nodes, **more), EXPECTED, chosen, fraction, done)
+    return [[step["instance"] for step in batch] for batch in made["batches"]], made
+
+
+def test_of_no_queue_more_than_the_fraction_is_away():
+    batches, _made = rolling([node(name) for name in QUEUES])
+    for batch in batches:
+        for queue in ("mail", "pdf", "rare"):
+            assert sum(queue in QUEUES[name] for name in batch) <= 1
+    assert len(batches) == 3
+    assert sorted(name for batch in batches for name in batch) == sorted(QUEUES)
+
+
+def test_who_is_ill_counts_as_away():
+    nodes = [node("a"), node("b", "down", "not_running"), node("c"), node("d"), node("e"), node("f")]
+    batches, made = rolling(nodes)
+    assert batches == [["d", "f"], ["e"]]
+    assert [told["why"] for told in made["left_alone"] if told["node"] == "a@h"] == [
+        "too many other workers of mail are ill: mend them first"
+    ]
+    assert rolling(nodes, fraction=0.67)[0][0] == ["a", "d", "e", "f"]
+
+
+def test_rolling_goes_on_where_it_stopped_and_touches_only_the_chosen():
+    nodes = [node("a"), node("b", "stuck", "loop_stalled"), node("c"), node("d"), node("e"), node("f")]
+    batches, made = rolling(nodes, chosen=["a@h", "b@h", "e@h"], done=["a@h"])
+    assert batches == [["e"]]
+    assert {told["node"]: told["why"] for told in made["left_alone"]} == {
+        "a@h": "it was restarted before",
+        "b@h": "stuck/loop_stalled: mend it first",
+        "c@h": "it was not chosen",
+        "d@h": "it was not chosen",
+        "f@h": "it was not chosen",
+    }
+
+
+@pytest.mark.parametrize("reachable", [False, None])
+def test_nobody_is_restarted_without_a_broker(reachable):
+    batches, made = rolling([node("a")], reachable=reachable)
+    assert batches == []
+    assert made["hold"]
+
+
+def step(name="a", action="restart"):
+    return dict(node(name, "stuck", "loop_stalled"), action=action, old_pid=10, tasks={"active": 1})
+
+
+def outcome(taken, told, **more):
+    return outcomes([step()], {"a@h": taken} if taken is not None else {}, result(told, **more))[0]
+
+
+@pytest.mark.parametrize(
+    ("taken", "told", "why"),
+    [
+        ({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", pid=20), ""),
+        ({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", "misconfigured", "clock_drift", 20), ""),
+        ({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", "stuck", "loop_stalled", 20), "stuck/"),
+        ({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", "unknown", "probe_failed", 20), "unknown/"),
+        ({"before_pid": 10, "after_pid": 10, "signal": ""}, node("a", pid=10), "the same as before"),
+        ({"before_pid": 10, "after_pid": 0, "error": "refused"}, node("a", pid=0), "refused"),
+        (None, node("a", pid=20), "its host did not answer"),
+    ],
+)
+def test_well_again_is_a_new_process_that_works(taken, told, why):
+    found = outcome(taken, told)
+    assert found["verified"] is (not why)
+    assert why in found["why"]
+
+
+@pytest.mark.parametrize(
+    ("signal", "kind", "words"),
+    [
+        ("TERM", "redis", "gave back"),
+        ("KILL", "redis", "come back within 1800 s"),
+        ("KILL", "redis", "One that Redis was just handing over"),
+        ("QUIT", "rabbitmq", "at once"),
+    ],
+)
+def test_the_tasks_are_accounted_for(signal, kind, words):
+    taken = {"before_pid": 10, "after_pid": 20, "signal": signal, "seconds": 3.0}
+    assert words in outcome(taken, node("a", pid=20), kind=kind)["tasks"]["fate"]
+
+
+def test_work_proves_that_a_worker_works_again():
+    told = result(node("a", pid=20))
+    beat = {"pid": 20, "completed_total": 3}
+    told["evidence"]["nodes"] = {"a@h": {"host_samples": [{"heartbeat": beat}], "control": []}}
+    taken = {"a@h": {"before_pid": 10, "after_pid": 20, "signal": "TERM"}}
+    assert outcomes([step()], taken, told)[0]["proof"] == "tasks went through it"
+    beat["pid"] = 10
+    assert unproven(outcomes([step()], taken, told)) == ["a@h"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "verified", "proof"),
+    [
+        ({"item": "a@h", "state": "SUCCESS", "reason": ""}, True, "a task that was sent to it came back"),
+        ({"item": "a@h", "state": "PENDING", "reason": "not_taken", "message": "it waits"}, False, ""),
+        ({"item": "a@h", "state": "PENDING", "reason": "result_unreadable", "message": "none"}, True, ""),
+        ({"item": "a@h", "failed": True, "msg": "no answer"}, True, ""),
+        ({"item": "b@h", "state": "PENDING", "reason": "not_taken", "message": "it waits"}, True, ""),
+    ],
+)
+def test_a_task_of_its_own_proves_the_rest(sent, verified, proof):
+    found = outcome({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", pid=20))
+    [told] = with_canaries([found], [sent])
+    assert (told["verified"], told["proof"]) == (verified, proof)
+    assert bool(told["why"]) is not verified

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import batch_size, plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import REASONS, entry
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import MANY_EXAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
+
+WELL = {"kind": "redis", "reachable": True, "refusing": False, "error": ""}
+NOW = 1_790_000_000
+
+
+def verdict(node, reason, host="web1"):
+    told = entry(reason)
+    told.update(node=node, host=host, instance=node.partition("@")[0], cause="It is so.", evidence={"decided_by": [{}]})
+    return told
+
+
+def fleet(*reasons, broker=None, findings=()):
+    nodes = [verdict(f"w{number}@web1", reason) for number, reason in enumerate(reasons, 1)]
+    return {"broker": dict(broker or WELL), "nodes": nodes, "findings": list(findings)}
+
+
+def names(told):
+    return [[step["node"] for step in batch] for batch in told["batches"]]
+
+
+def why(told):
+    return {entry["node"]: entry["why"] for entry in told["left_alone"]}
+
+
+def test_only_the_broken_ones_are_touched():
+    told = plan(fleet("idle", "loop_stalled", "busy", "not_running", "crash_looping", "wrong_queues"))
+    assert names(told) == [["w2@web1", "w4@web1"]]
+    assert [step["action"] for step in told["batches"][0]] == ["restart", "start"]
+    assert set(why(told)) == {"w1@web1", "w3@web1", "w5@web1", "w6@web1"}
+    assert "crash_looping" in why(told)["w5@web1"]
+
+
+def test_a_batch_is_never_larger_than_the_fraction():
+    told = plan(fleet(*["loop_stalled"] * 10))
+    assert [len(batch) for batch in told["batches"]] == [3, 3, 3, 1]
+    assert told["instructions"] == {"max_per_batch": 3, "stop_after_failed_verification": True, "cooldown": 300}
+
+
+@pytest.mark.parametrize(("nodes", "size"), [(1, 1), (2, 1), (3, 1), (5, 1), (6, 2), (100, 34)])
+def test_at_least_one_node(nodes, size):
+    assert batch_size(nodes, 0.34) == size
+
+
+def test_verdicts_to_heal():
+    told = plan(fleet("loop_stalled", "not_running"), {"heal_verdicts": ["down"]})
+    assert names(told) == [["w2@web1"]]
+    assert "stuck is not among the verdicts to heal (down)" in why(told)["w1@web1"]
+
+
+def test_cooldown():
+    sick = fleet("loop_stalled", "pool_dead", "not_consuming")
+    told = plan(sick, last_restarts={"w1@web1": NOW - 299, "w2@web1": NOW - 300}, now=NOW)
+    assert names(told) == [["w2@web1"], ["w3@web1"]]
+    assert why(told)["w1@web1"] == "it was restarted 299 s ago, and the cooldown is 300 s"
+    assert "time is not known" in why(plan(sick, last_restarts={"w1@web1": 0}))["w1@web1"]
+
+
+@pytest.mark.parametrize(
+    ("broker", "said"),
+    [
+        ({"reachable": False, "error": "tcp: refused"}, "does not answer: tcp: refused"),
+        ({"refusing": True, "error": "OOM"}, "refuses: OOM"),
+        ({"reachable": None}, "nobody knows"),
+    ],
+)
+def test_nothing_while_the_broker_is_ill(broker, said):
+    told = plan(fleet("loop_stalled", "not_running", broker=dict(WELL, **broker)))
+    assert told["batches"] == []
+    assert all(said in words for words in [told["hold"], *why(told).values()])
+
+
+def test_a_full_disk_holds_the_restart():
+    full = {"reason": "disk_full", "subject": "web1", "cause": "/var/log on web1 has 1 % of its space free."}
+    told = plan(fleet("hung_in_startup", findings=[full]))
+    assert told["batches"] == []
+    assert "/var/log on web1" in why(told)["w1@web1"]
+
+
+# -- Whatever the verdicts
+
+VERDICTS = st.lists(st.sampled_from(sorted(REASONS)), min_size=1, max_size=40)
+BROKERS = st.builds(
+    lambda reachable, refusing: dict(WELL, reachable=reachable, refusing=refusing, error="x"),
+    st.sampled_from([True, True, False, None]),
+    st.sampled_from([False, False, True, None]),
+)
+RESTARTS = st.dictionaries(st.integers(1, 40).map(lambda number: f"w{number}@web1"), st.integers(NOW - 1000, NOW + 10))
+FRACTIONS = st.floats(0.01, 1)
+
+
+@MANY_EXAMPLES
+@given(VERDICTS, BROKERS, RESTARTS, FRACTIONS, st.integers(0, 900))
+def test_the_brakes_hold(reasons, broker, restarts, fraction, cooldown):
+    sick = fleet(*reasons, broker=broker)
+    before = copy.deepcopy(sick)
+    policy = {"heal_max_fraction": fraction, "heal_cooldown": cooldown}
+    told = plan(sick, policy, restarts, NOW)
+    assert sick == before
+    assert plan(sick, policy, restarts, NOW) == told
+    assert plan(dict(sick, nodes=sick["nodes"][::-1]), policy, restarts, NOW) == told
+    touched = [step["node"] for batch in told["batches"] for step in batch]
+    by_node = {entry["node"]: entry for entry in sick["nodes"]}
+    assert sorted(touched + [entry["node"] for entry in told["left_alone"]]) == sorted(by_node)
+    assert all(entry["why"] for entry in told["left_alone"])
+    assert all(len(batch) == 1 or len(batch) <= fraction * len(reasons) for batch in told["batches"])
+    for node in touched:
+        assert by_node[node]["verdict"] in ("stuck", "down")
+        assert by_node[node]["action"] != "none"
+        assert NOW - restarts.get(node, NOW - cooldown) >= cooldown
+        assert broker["reachable"] is True
+        assert not broker["refusing"]
+
+
+@MANY_EXAMPLES
+@given(st.sampled_from([scene for scene, _reason in FAULTS + ALARMS]))
+def test_what_judging_says_can_be_planned(scene):
+    verdicts = scene().judge()
+    told = plan(verdicts)
+    for batch in told["batches"]:
+        for step in batch:
+            assert step["verdict"] in ("stuck", "down")
+
+
+@pytest.mark.parametrize("alarm", [alarm for alarm, _reason in ALARMS], ids=lambda alarm: alarm.__name__)
+def test_a_false_alarm_touches_nobody(alarm):
+    touched = {step["node"] for batch in plan(alarm().judge())["batches"] for step in batch}
+    assert "w1@web1" not in touched

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app import FACTS, check_app
+
+GOOD = {
+    "name": "shop",
+    "module": "shop.celery",
+    "source": {"type": "none"},
+    "broker_url": "redis://:hunter2@h:6379/0",
+}
+
+
+def judge(there=(), **facts):
+    defaults = {name: fact.get("default") for name, fact in FACTS.items()}
+    return check_app({**defaults, **GOOD, **facts}, is_directory=there.__contains__, is_file=there.__contains__)
+
+
+def only(problems):
+    (problem,) = problems
+    assert problem.level == "refuse"
+    return problem
+
+
+def test_the_required_is_enough():
+    assert judge() == []
+
+
+@pytest.mark.parametrize("name", ["shop", "a", "shop-2", "shop_eu"])
+def test_names(name):
+    assert judge(name=name) == []
+
+
+@pytest.mark.parametrize("name", ["", "Shop", "2shop", "-shop", "sh op", "shop.eu", "shop/eu", "shop\n"])
+def test_names_refused(name):
+    assert only(judge(name=name)).variable == "celery_app_name"
+
+
+@pytest.mark.parametrize("module", ["shop", "shop.celery", "shop.celery:app", "_a.b1"])
+def test_modules(module):
+    assert judge(module=module) == []
+
+
+@pytest.mark.parametrize("module", ["", "shop/celery.py", "shop-celery", "shop:", "-A shop", "shop.celery:app()"])
+def test_modules_refused(module):
+    assert only(judge(module=module)).variable == "celery_app_module"
+
+
+def test_user_scope_with_its_home_under_supervisor():
+    assert judge(scope="user", home="/home/me/shop", service_manager="supervisor") == []
+
+
+def test_user_scope_without_home():
+    assert only(judge(scope="user", home="", service_manager="supervisor")).variable == "celery_app_home"
+
+
+def test_user_scope_under_systemd():
+    problem = only(judge(scope="user", home="/home/me/shop", service_manager="systemd"))
+    assert problem.variable == "celery_app_service_manager"
+
+
+@pytest.mark.parametrize("key", ["scope", "service_manager"])
+def test_choices(key):
+    assert only(judge(**{key: "other"})).variable == f"celery_app_{key}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"type": "path", "path": "/srv/shop"},
+        {"type": "git", "repo": "https://example.org/shop.git"},
+        {"type": "archive", "src": "https://example.org/shop.tar.gz"},
+        {"type": "archive", "src": "/srv/shop"},
+        {"type": "pip", "requirement": "shop==1.0"},
+    ],
+)
+def test_sources(source):
+    assert judge(there=("/srv/shop",), source=source) == []
+
+
+@pytest.mark.parametrize("source", ["git", None, {}, {"type": "svn"}, {"path": "/srv/shop"}])
+def test_source_without_a_known_type(source):
+    problem = only(judge(source=source))
+    assert problem.variable == "celery_app_source"
+    assert "none, path, git, archive and pip" in problem.expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("path", "path"), ("git", "repo"), ("archive", "src"), ("pip", "requirement")]
+)
+def test_source_that_lacks_its_key(kind, key):
+    assert only(judge(source={"type": kind})).variable == f"celery_app_source.{key}"
+
+
+@pytest.mark.parametrize(
+    "source", [{"type": "path", "path": "/srv/none"}, {"type": "archive", "src": "/srv/none.tar.gz"}]
+)
+def test_source_that_is_not_there(source):
+    problem = only(judge(source=source))
+    assert "/srv/none" in problem.actual
+    assert "controller" in problem.expected
+
+
+def test_a_relative_path_is_refused():
+    problem = only(judge(there=("../shop",), source={"type": "path", "path": "../shop"}))
+    assert "inventory_dir" in problem.remedy
+
+
+def test_a_home_directory_is_understood(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert judge(there=("/home/me/shop",), source={"type": "path", "path": "~/shop"}) == []
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp"])
+def test_brokers(scheme):
+    assert judge(broker_url=f"{scheme}://h") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "actual"),
+    [
+        ("", "not set"),
+        ("h:6379", "no scheme"),
+        ("http://u:hunter2@h", "'http'"),
+        ("memory://", "'memory'"),
+        ("redis://", "'redis'"),
+    ],
+)
+def test_brokers_refused(url, actual):
+    problem = only(judge(broker_url=url))
+    assert problem.variable == "celery_app_broker_url"
+    assert actual in problem.actual
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize("key", ["broker_url", "result_backend"])
+def test_a_url_in_two_pieces(key):
+    problem = only(judge(**{key: "redis://:hun ter2@h/0"}))
+    assert problem.variable == f"celery_app_{key}"
+    assert "ter2" not in str(problem)
+
+
+@pytest.mark.parametrize("key", ["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "PYTHONPATH", "TASKFLEET_SERVICE"])
+def test_the_environment_may_not_carry_what_has_a_variable(key):
+    assert only(judge(environment={key: "x"})).variable == f"celery_app_environment.{key}"
+
+
+def test_several_problems_come_at_once():
+    assert len(judge(name="", module="", broker_url="", source=None, environment={"a b": "x"})) == 5

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app_proof import (
+    FACTS,
+    check_app_proof,
+)
+
+GOOD = {
+    "app": {"imported": True, "error": "", "error_line": "", "name": "shop.celery"},
+    "versions": {"celery": "5.7.0", "kombu": "5.7.0", "redis": "6.4.0", "gevent": None},
+    "fit": {"ok": True, "problem": "", "remedy": ""},
+    "broker": {"url": "redis://:***@h:6379/0", "transport": "redis", "reachable": True, "layer": "ok", "error": ""},
+    "result_backend": {"url": "redis://h/1", "type": "redis", "reachable": True, "layer": "ok", "error": ""},
+    "conf": {"visibility_timeout": 3600},
+    "modules": {"gevent": False, "flower": True},
+}
+LIMITS = {"operation": 120, "soft": 180, "hard": 240, "stop": 300}
+
+
+def judge(part=None, facts=None, **changes):
+    info = copy.deepcopy(GOOD)
+    if part:
+        info[part].update(changes)
+    defaults = {name: fact.get("default") for name, fact in FACTS.items()}
+    return check_app_proof({**defaults, "info": info, "timeouts": LIMITS, **(facts or {})})
+
+
+def only(problems):
+    (problem,) = problems
+    assert problem.level == "refuse"
+    return problem
+
+
+def test_a_good_application():
+    assert judge() == []
+
+
+def test_the_reason_why_it_does_not_import_is_told():
+    problem = only(
+        judge("app", imported=False, error="it does not import: ModuleNotFoundError: No module named 'requests'")
+    )
+    assert problem.variable == "celery_app_module"
+    assert "shop.celery" in problem.actual
+    assert "No module named 'requests'" in problem.actual
+
+
+def test_the_last_line_is_told_where_there_is_nothing_else():
+    assert "KeyError: 'X'" in only(judge("app", imported=False, error_line="KeyError: 'X'")).actual
+
+
+def test_versions_that_do_not_fit():
+    problem = only(judge("fit", ok=False, problem="kombu 5.7.0 needs redis>=6.4", remedy="pin kombu"))
+    assert problem.variable == "celery_app_packages"
+    assert "celery 5.7.0, kombu 5.7.0, redis 6.4.0" in problem.actual
+    assert problem.remedy == "pin kombu"
+
+
+@pytest.mark.parametrize(
+    ("part", "variable"), [("broker", "celery_app_broker_url"), ("result_backend", "celery_app_result_backend")]
+)
+@pytest.mark.parametrize(
+    ("layer", "actual", "remedy"),
+    [
+        ("dns", "does not resolve", "DNS"),
+        ("tcp", "no TCP connection", "firewall"),
+        ("tls", "no TLS", "certificate"),
+        ("auth", "login is refused", "password"),
+        ("protocol", "not as expected", "port"),
+        ("client", "client library", "celery_app_packages"),
+        ("unknown", "does not answer", "check"),
+    ],
+)
+def test_each_layer_has_its_remedy(part, variable, layer, actual, remedy):
+    problem = only(judge(part, reachable=False, layer=layer, error="the reason"))
+    assert problem.variable == variable
+    assert actual in problem.actual
+    assert f"layer {layer}" in problem.actual
+    assert "the reason" in problem.actual
+    assert remedy in problem.remedy
+    assert "{" not in problem.remedy
+
+
+def test_a_peer_that_gives_no_reason():
+    problem = only(judge("broker", url=None, reachable=False, layer=None))
+    assert problem.actual == "broker (no URL): it does not answer (layer unknown): no reason given"
+
+
+def test_what_was_not_tried_is_not_refused():
+    assert judge("result_backend", reachable=None, layer="none") == []
+
+
+@pytest.mark.parametrize("pool", ["gevent", "eventlet"])
+def test_a_pool_whose_module_is_missing(pool):
+    problem = only(judge(facts={"pools": ["prefork", pool]}))
+    assert problem.variable == "celery_app_packages"
+    assert f"celery_app_packages: [{pool}]" in problem.remedy
+
+
+def test_a_pool_whose_module_is_there():
+    assert judge("modules", {"pools": ["gevent", "solo", "threads"]}, gevent=True) == []
+
+
+def test_a_module_that_a_service_needs():
+    assert judge(facts={"modules": ["flower"]}) == []
+    problem = only(judge(facts={"modules": ["redbeat"]}))
+    assert "celery-redbeat" in problem.remedy
+
+
+def test_modules_are_not_blamed_when_the_application_does_not_import():
+    problems = judge("app", {"modules": ["redbeat"]}, imported=False, error="x")
+    assert only(problems).variable == "celery_app_module"
+
+
+def test_the_applications_own_visibility_timeout():
+    assert judge("conf", visibility_timeout=241) == []
+    problem = only(judge("conf", visibility_timeout=240))
+    assert "hard 240 s, the application's visibility_timeout 240 s" in problem.actual
+
+
+def test_visibility_does_not_matter_to_rabbitmq_nor_without_limits():
+    amqp = {"url": "amqp://h//", "transport": "amqp"}
+    info = {**GOOD, "broker": {**GOOD["broker"], **amqp}, "conf": {"visibility_timeout": 1}}
+    assert judge(facts={"info": info}) == []
+    assert judge("conf", {"timeouts": {}}, visibility_timeout=1) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "heartbeat", "warned"),
+    [
+        ("amqp://h//", 0, True),
+        ("pyamqp://h//", None, True),
+        ("amqp://h//", 120.0, False),
+        ("redis://h/0", 0, False),
+    ],
+)
+def test_amqp_without_heartbeats_is_warned_of(url, heartbeat, warned):
+    info = {**GOOD, "broker": {**GOOD["broker"], "url": url}, "conf": {"broker_heartbeat": heartbeat}}
+    problems = judge(facts={"info": info})
+    assert [problem.level for problem in problems] == ["warn"] * warned
+    assert all("RESOURCE_LOCKED" in problem.expected for problem in problems)
+
+
+def test_a_heartbeat_that_is_not_known_is_no_reason_to_warn():
+    info = {**GOOD, "broker": {**GOOD["broker"], "url": "amqp://h//"}, "conf": {}}
+    assert judge(facts={"info": info}) == []

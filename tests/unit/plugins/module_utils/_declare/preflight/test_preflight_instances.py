@@ -1,0 +1,244 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight import instances as topic
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.instances import check_instances
+
+
+def judge(*instances):
+    return check_instances(
+        {"variable": "celery_worker_instances", "instances": list(instances), "inventory_hostname": "web1"}
+    )
+
+
+def with_keys(**keys):
+    return judge({"name": "w1", "queues": ["default"], **keys})
+
+
+def only(problems, level="refuse"):
+    (problem,) = problems
+    assert problem.level == level
+    return problem
+
+
+def test_the_required_is_enough():
+    assert with_keys() == []
+
+
+def test_no_instances_is_a_host_without_workers():
+    assert judge() == []
+
+
+@pytest.mark.parametrize("instances", ["w1", {"name": "w1"}, ["w1"], None])
+def test_what_is_no_list_of_dicts(instances):
+    facts = {"variable": "celery_worker_instances", "instances": instances, "inventory_hostname": "web1"}
+    assert only(check_instances(facts)).variable == "celery_worker_instances"
+
+
+def test_everything_at_once_that_goes_together():
+    assert (
+        with_keys(
+            pool="prefork",
+            concurrency=4,
+            prefetch_multiplier=1,
+            max_tasks_per_child=100,
+            max_memory_per_child=200000,
+            memory_max="2G",
+            memory_high="1G",
+            loglevel="debug",
+            without_gossip=True,
+            state="stopped",
+            extra_args=["-O", "fair", "--", "-Q"],
+            environment={"A": "b"},
+            autoscale="",
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("name", ["", None, "w 1", "w@1", "-w", "w/1", "w.1"])
+def test_names_refused(name):
+    problem = only(judge({"name": name, "queues": ["a"]}))
+    assert problem.variable == "celery_worker_instances[0].name"
+    assert "web1" in problem.remedy
+
+
+def test_two_of_one_name():
+    twin = {"name": "w1", "queues": ["a"]}
+    problem = only(judge(twin, dict(twin), {"name": "w2", "queues": ["a"]}))
+    assert "2 instances are called w1" in problem.actual
+    assert "w1@web1" in problem.actual
+    assert problem.reference.endswith("/2045")
+
+
+@pytest.mark.parametrize("queues", [[], None, "", "default", [""], ["a,b"], ["a b"], [3]])
+def test_queues_refused(queues):
+    problem = only(with_keys(queues=queues))
+    assert problem.variable == "celery_worker_instances[w1].queues"
+
+
+def test_a_queue_nobody_named():
+    assert "a queue nobody named" in only(judge({"name": "w1"})).actual
+
+
+@pytest.mark.parametrize(("key", "value"), [("pool", "process"), ("loglevel", "verbose"), ("state", "absent")])
+def test_choices_refused(key, value):
+    problem = only(with_keys(**{key: value}))
+    assert problem.variable == f"celery_worker_instances[w1].{key}"
+    assert value in problem.actual
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("concurrency", 0),
+        ("concurrency", "many"),
+        ("prefetch_multiplier", 0),
+        ("max_tasks_per_child", 0),
+        ("max_memory_per_child", "200M"),
+    ],
+)
+def test_numbers_refused(key, value):
+    assert only(with_keys(**{key: value})).variable == f"celery_worker_instances[w1].{key}"
+
+
+@pytest.mark.parametrize("key", ["concurrency", "prefetch_multiplier", "max_tasks_per_child", "max_memory_per_child"])
+@pytest.mark.parametrize("value", [1, "1", None])
+def test_numbers(key, value):
+    assert with_keys(**{key: value}) == []
+
+
+def test_solo_runs_one_at_a_time():
+    refused = [problem for problem in with_keys(pool="solo", concurrency=2) if problem.level == "refuse"]
+    assert only(refused).variable.endswith(".concurrency")
+    assert not [problem for problem in with_keys(pool="solo", concurrency=1) if problem.level == "refuse"]
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads", "gevent", "eventlet"])
+@pytest.mark.parametrize("key", ["max_tasks_per_child", "max_memory_per_child"])
+def test_only_prefork_has_children(pool, key):
+    refused = [problem for problem in with_keys(pool=pool, **{key: 5}) if problem.level == "refuse"]
+    assert only(refused).variable.endswith(f".{key}")
+    assert with_keys(pool="prefork", **{key: 5}) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["10,3", "3,3", "10,0", "1,0", "10", 10, {"max": 10, "min": 3}, {"max": 10}, None, ""]
+)
+def test_autoscale(value):
+    assert with_keys(autoscale=value) == []
+
+
+@pytest.mark.parametrize("value", ["3,10", {"max": 3, "min": 10}])
+def test_autoscale_the_wrong_way_round(value):
+    assert only(with_keys(autoscale=value)).remedy == "write 10,3"
+
+
+@pytest.mark.parametrize("value", ["a,b", "1,2,3", "0,0", "5,-1", {"most": 3}, {"min": 3}, [3, 1]])
+def test_autoscale_refused(value):
+    assert only(with_keys(autoscale=value)).variable == "celery_worker_instances[w1].autoscale"
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads"])
+def test_pools_that_cannot_grow(pool):
+    refused = [problem for problem in with_keys(pool=pool, autoscale="4,1") if problem.level == "refuse"]
+    assert pool in only(refused).actual
+
+
+@pytest.mark.parametrize("pool", ["prefork", "gevent", "eventlet"])
+def test_pools_that_can_grow(pool):
+    assert not [problem for problem in with_keys(pool=pool, autoscale="4,1") if problem.level == "refuse"]
+
+
+def test_autoscale_with_max_tasks_per_child_names_the_upstream_issue():
+    problem = only(with_keys(autoscale="4,1", max_tasks_per_child=20), "warn")
+    assert problem.reference == "https://github.com/celery/celery/issues/4185"
+    assert "max_tasks_per_child 20" in problem.actual
+
+
+def test_autoscale_with_concurrency():
+    assert "concurrency 2" in only(with_keys(autoscale="4,1", concurrency=2), "warn").actual
+
+
+@pytest.mark.parametrize("key", ["memory_max", "memory_high"])
+@pytest.mark.parametrize("value", ["2G", "512M", "1048576", 1048576, "", None])
+def test_sizes(key, value):
+    assert with_keys(**{key: value}) == []
+
+
+@pytest.mark.parametrize("key", ["memory_max", "memory_high"])
+@pytest.mark.parametrize("value", ["2GB", "2 G", "2g", "0", "80%", "-1G", "much"])
+def test_sizes_refused(key, value):
+    assert only(with_keys(**{key: value})).variable == f"celery_worker_instances[w1].{key}"
+
+
+def test_memory_high_is_below_memory_max():
+    assert with_keys(memory_max="1G", memory_high="1024M") == []
+    assert only(with_keys(memory_max="1G", memory_high="1025M")).variable.endswith(".memory_high")
+
+
+def test_children_that_together_exceed_memory_max():
+    # 4 x 256 MiB are exactly 1 GiB.
+    assert with_keys(concurrency=4, max_memory_per_child=262144, memory_max="1G") == []
+    problem = only(with_keys(concurrency=4, max_memory_per_child=262145, memory_max="1G"), "warn")
+    assert problem.remedy.startswith("lower max_memory_per_child (it counts KiB) to 262144 or less")
+
+
+def test_autoscale_counts_its_most_children():
+    problems = with_keys(autoscale="8,1", max_memory_per_child=262144, memory_max="1G")
+    assert "8 processes" in only(problems, "warn").actual
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-O", "fair"], [], None, ["--pool-start-method=spawn"], ["--", "worker.x=1", "-B"]]
+)
+def test_extra_args(arguments):
+    assert with_keys(extra_args=arguments) == []
+
+
+@pytest.mark.parametrize("argument", ["-B", "--beat", "-s", "--schedule=/x", "--scheduler=x"])
+def test_no_beat_inside_a_worker(argument):
+    problem = only(with_keys(extra_args=[argument]))
+    assert "celery_beat" in problem.remedy
+    assert problem.reference
+
+
+@pytest.mark.parametrize(("option", "key"), sorted(topic.OPTION_KEYS.items()))
+def test_extra_args_may_not_repeat_a_key(option, key):
+    assert f"set {key}" in only(with_keys(extra_args=[option, "x"])).remedy
+
+
+@pytest.mark.parametrize("argument", ["-Qa,b", "--queues=a", "-c4", "--autoscale=4,1"])
+def test_extra_args_in_other_spellings(argument):
+    assert only(with_keys(extra_args=[argument])).variable.endswith(".extra_args")
+
+
+@pytest.mark.parametrize(("option", "variable"), sorted(topic.OPTION_VARIABLES.items()))
+def test_extra_args_may_not_repeat_a_variable(option, variable):
+    assert variable in only(with_keys(extra_args=[option])).remedy
+
+
+@pytest.mark.parametrize("option", topic.OPTIONS_OF_A_DAEMON)
+def test_extra_args_may_not_send_the_worker_to_the_background(option):
+    assert "foreground" in only(with_keys(extra_args=[option])).expected
+
+
+def test_extra_args_as_text():
+    assert "a list" in only(with_keys(extra_args="-O fair")).expected
+
+
+def test_environment_of_an_instance():
+    assert only(with_keys(environment={"A": "b\nc"})).variable == "celery_worker_instances[w1].environment.A"
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads", "gevent", "eventlet"])
+def test_pools_that_do_not_enforce_every_limit_are_named_once(pool):
+    instances = [{"name": name, "queues": ["a"], "pool": pool} for name in ("w1", "w2")]
+    assert f"w1 ({pool}) and w2 ({pool}) run tasks" in only(judge(*instances), "warn").actual
+
+
+def test_prefork_enforces_every_limit():
+    assert with_keys(pool="prefork") == with_keys() == []

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.worker_command import (
+    settings_overlay,
+    worker_argv,
+)
+
+FACTS = {"celery": "/v/bin/celery", "app": "shop.celery", "node": "w1@h", "soft": 180, "hard": 240, "settings": {}}
+INSTANCE = {"name": "w1", "queues": ["a", "b"], "pool": "prefork", "loglevel": "INFO"}
+
+
+def argv(**changes):
+    return worker_argv({**INSTANCE, **changes}, **FACTS)
+
+
+def test_least_instance():
+    assert argv() == [
+        "/v/bin/celery",
+        "-A",
+        "shop.celery",
+        "worker",
+        "--hostname=w1@h",
+        "--queues=a,b",
+        "--pool=prefork",
+        "--loglevel=INFO",
+        "--soft-time-limit=180",
+        "--time-limit=240",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "option"),
+    [
+        ({"concurrency": 4}, "--concurrency=4"),
+        ({"autoscale": "8,2"}, "--autoscale=8,2"),
+        ({"prefetch_multiplier": 2}, "--prefetch-multiplier=2"),
+        ({"max_tasks_per_child": 1000}, "--max-tasks-per-child=1000"),
+        ({"max_memory_per_child": 400000}, "--max-memory-per-child=400000"),
+        ({"without_gossip": True}, "--without-gossip"),
+        ({"without_mingle": True}, "--without-mingle"),
+        ({"without_heartbeat": True}, "--without-heartbeat"),
+        ({"extra_args": ["-O", "fair"]}, "fair"),
+    ],
+)
+def test_option(changes, option):
+    assert option in argv(**changes)
+    assert option not in argv()
+
+
+def test_autoscale_takes_the_place_of_concurrency():
+    assert not [word for word in argv(autoscale="8,2", concurrency=4) if word.startswith("--concurrency")]
+
+
+def test_solo_has_no_concurrency():
+    assert not [word for word in argv(pool="solo", concurrency=1) if word.startswith("--concurrency")]
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ([], ["--include=s"]),
+        (["-O", "fair"], ["-O", "fair", "--include=s"]),
+        (["-I", "a,b", "-B"], ["-B", "--include=a,b,s"]),
+        (["-Ia"], ["--include=a,s"]),
+        (["--include=a", "-E"], ["-E", "--include=a,s"]),
+        (["--include", "a"], ["--include=a,s"]),
+    ],
+)
+def test_include_joins_those_of_the_instance(extra, expected):
+    words = worker_argv({**INSTANCE, "extra_args": extra}, **FACTS, include="s")
+    assert words[-len(expected) :] == expected
+    assert sum(word.startswith(("-I", "--include")) for word in words) == 1
+
+
+def test_settings_come_last():
+    words = worker_argv(INSTANCE, **{**FACTS, "settings": {"task_acks_late": True}})
+    assert words[-2:] == ["--", "task_acks_late=(bool)true"]
+
+
+def test_settings_carry_their_types():
+    overlay = settings_overlay(
+        {
+            "worker_lost_wait": 7,
+            "task_acks_late": False,
+            "broker_connection_timeout": 4.5,
+            "task_default_queue": "work",
+            "broker_transport_options": {"visibility_timeout": 600},
+            "result_expires": None,
+        }
+    )
+    assert overlay == [
+        "broker_connection_timeout=(float)4.5",
+        "broker_transport_options=(json)" + json.dumps({"visibility_timeout": 600}),
+        "result_expires=(json)null",
+        "task_acks_late=(bool)false",
+        "task_default_queue=(string)work",
+        "worker_lost_wait=(int)7",
+    ]
+
+
+def test_settings_refuse_what_the_command_line_cannot_set():
+    with pytest.raises(ValueError, match="timezone"):
+        settings_overlay({"timezone": "UTC"})
+
+
+@pytest.mark.parametrize("name", ["worker_prefetch_multiplier", "worker_concurrency", "worker_pool"])
+def test_settings_refuse_what_would_have_no_effect(name):
+    with pytest.raises(ValueError, match="has no effect"):
+        settings_overlay({name: 7})

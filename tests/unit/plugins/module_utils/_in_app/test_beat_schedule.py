@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import shelve
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import beat
+
+MOMENT = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+
+
+class Every:
+    """A schedule in the way of Celery's, 30 s after the last run, seen 20 s after it."""
+
+    run_every = timedelta(seconds=30)
+
+    def maybe_make_aware(self, moment):
+        return moment
+
+    def remaining_estimate(self, last):
+        return last + self.run_every - (MOMENT + timedelta(seconds=20))
+
+
+def entry(name, last=MOMENT, **more):
+    values = {"task": "t", "schedule": Every(), "options": {}, "total_run_count": 3, "args": ["hunter2222"]}
+    return SimpleNamespace(name=name, last_run_at=last, **{**values, **more})
+
+
+def write(path, **items):
+    with shelve.open(str(path)) as store:
+        store.update(items)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "path", "source"),
+    [
+        ("celery.beat:PersistentScheduler", "/x", "file"),
+        ("celery.beat:PersistentScheduler", None, None),
+        ("shop.schedule:Own", "/x", "file"),
+        ("redbeat.RedBeatScheduler", "/x", "redbeat"),
+        ("django_celery_beat.schedulers:DatabaseScheduler", None, "django"),
+        ("django_celery_beat.schedulers.DatabaseScheduler", None, "django"),
+    ],
+)
+def test_where_a_scheduler_keeps_its_state(scheduler, path, source):
+    assert beat.source_of(scheduler, path) == source
+
+
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        (30, "every 30 s"),
+        (0.5, "every 0.5 s"),
+        (timedelta(minutes=2), "every 120 s"),
+        (Every(), "every 30 s"),
+        ("x", "x"),
+    ],
+)
+def test_schedules_in_words(schedule, text):
+    assert beat.described(schedule) == text
+
+
+def test_an_entry_in_full():
+    assert beat.entry_of(entry("tick", options={"queue": "q"})) == {
+        "name": "tick",
+        "task": "t",
+        "schedule": "every 30 s",
+        "enabled": True,
+        "queue": "q",
+        "last_run_at": "2026-01-01T12:00:00+00:00",
+        "total_run_count": 3,
+        "due_in": 10.0,
+    }
+
+
+def test_an_entry_that_cannot_tell_when_it_is_due():
+    assert beat.entry_of(entry("tick", schedule="by the moon"))["due_in"] is None
+
+
+def test_the_entries_of_the_application():
+    schedule = {"b": {"task": "t2", "schedule": 5, "options": {"queue": "q"}, "args": ["hunter2222"]}, "a": entry("a")}
+    app = SimpleNamespace(conf=SimpleNamespace(beat_schedule=schedule))
+    assert beat.configured(app) == [
+        {"name": "a", "task": "t", "schedule": "every 30 s", "queue": None},
+        {"name": "b", "task": "t2", "schedule": "every 5 s", "queue": "q"},
+    ]
+
+
+def test_a_schedule_file_is_read_and_left_alone(tmp_path, monkeypatch):
+    """A dbm that beat has open must not be opened by anybody else."""
+    path = tmp_path / "schedule"
+    write(path, entries={"b": entry("b"), "a": entry("a")}, __version__="5.7.0")
+    before = {name: (tmp_path / name).stat() for name in os.listdir(tmp_path)}
+    opened = []
+    really = shelve.open
+    monkeypatch.setattr(shelve, "open", lambda name, flag: opened.append(name) or really(name, flag=flag))
+    told = beat.read_copy(str(path))
+    assert [one["name"] for one in told["entries"]] == ["a", "b"]
+    assert told["written_by"] == "5.7.0"
+    assert "hunter" not in str(told)
+    assert len(opened) == 1
+    assert not opened[0].startswith(str(tmp_path))
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in os.listdir(tmp_path)} == {
+        name: status.st_mtime_ns for name, status in before.items()
+    }
+
+
+def test_what_sqlite_keeps_beside_the_file_is_part_of_it(tmp_path):
+    """Without it, the schedule of a beat under Python 3.13 looks damaged while beat runs."""
+    for name in ("schedule", "schedule-wal", "schedule-shm", "schedule.txt"):
+        (tmp_path / name).touch()
+    assert beat.parts(str(tmp_path / "schedule")) == [
+        str(tmp_path / "schedule"),
+        str(tmp_path / "schedule-wal"),
+    ]
+
+
+def test_a_file_that_is_being_written_is_read_a_moment_later(tmp_path, monkeypatch):
+    path = tmp_path / "schedule"
+    (tmp_path / "schedule").write_bytes(b"half")
+    monkeypatch.setattr(beat.time, "sleep", lambda _seconds: finish())
+
+    def finish():
+        (tmp_path / "schedule").unlink()
+        write(path, entries={"a": entry("a")})
+
+    (told,) = beat.read_file(None, {"schedule_file": str(path)})["entries"]
+    assert told["name"] == "a"
+
+
+def test_a_damaged_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(beat, "PAUSE", 0)
+    path = tmp_path / "schedule"
+    write(path, entries={"a": entry("a")})
+    for name in os.listdir(tmp_path):
+        (tmp_path / name).write_bytes(b"garbage" * 100)
+    with pytest.raises(Exception, match=r"."):
+        beat.read_file(None, {"schedule_file": str(path)})
+
+
+def test_an_emptied_file(tmp_path, monkeypatch):
+    """As GNU's dbm and SQLite keep it; the dbm that Python has without both takes empty files for no entries."""
+    monkeypatch.setattr(beat, "PAUSE", 0)
+    (tmp_path / "schedule").touch()
+    with pytest.raises(Exception, match="could not be determined"):
+        beat.read_file(None, {"schedule_file": str(tmp_path / "schedule")})
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no schedule file"):
+        beat.read_file(None, {"schedule_file": str(tmp_path / "schedule")})
+
+
+def test_a_file_of_a_beat_that_has_not_written_yet(tmp_path):
+    write(tmp_path / "schedule")
+    assert beat.read_copy(str(tmp_path / "schedule")) == {"entries": [], "written_by": None}
+
+
+def test_a_file_that_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(beat, "LARGEST", 10)
+    write(tmp_path / "schedule", entries={})
+    with pytest.raises(ValueError, match="it is not read"):
+        beat.read_copy(str(tmp_path / "schedule"))

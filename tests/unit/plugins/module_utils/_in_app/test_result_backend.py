@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.backend import backend_kind, check_backend
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        ({"celery.backends.base.Backend", "celery.backends.base.DisabledBackend"}, "disabled"),
+        ({"celery.backends.redis.RedisBackend", "celery.backends.redis.SentinelBackend"}, "sentinel"),
+        ({"celery.backends.redis.RedisBackend"}, "redis"),
+        ({"shop.Backend", "celery.backends.mongodb.MongoBackend"}, "other"),
+    ],
+)
+def test_kinds_of_backends(names, kind):
+    assert backend_kind(names) == kind
+
+
+class Lazy:
+    """An application whose backend waits for its database when it is made, as Celery's does from 5.5 on."""
+
+    def __init__(self, backend):
+        self.conf = SimpleNamespace(result_backend="db+postgresql://db.example.com/shop")
+        self.made = backend
+
+    @property
+    def backend(self):
+        assert self.conf.database_create_tables_at_setup is False
+        return self.made
+
+
+def test_no_tables_are_made_to_look_at_a_database():
+    told = check_backend(Lazy(object()), {}, 1.0)
+    assert (told["layer"], told["type"]) == ("unknown", "db+postgresql")

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import pack
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import METHODS, examine, host_samples
+
+NOW = 1_800_000_000.0
+BROKER = {"url": "redis://b:6379/0", "transport": "redis", "reachable": True, "layer": "ok", "error": ""}
+DOWN = dict(BROKER, reachable=False, layer="tcp", error="refused")
+STATS = {"pid": 10, "pool": {"implementation": "celery.concurrency.prefork:TaskPool", "processes": [11]}, "total": {}}
+
+
+def node(name):
+    instance, _at, host = name.partition("@")
+    return {"node": name, "host": host, "instance": instance, "queues": ["q"], "state": "started", "pool": "prefork"}
+
+
+def reply(name, methods):
+    answers = {"stats": STATS, "active_queues": [{"name": "q"}], "registered": ["shop.add [rate_limit=1/h]"]}
+    return [[method, name, answers.get(method, {} if method == "conf" else [])] for method in methods]
+
+
+def sample(at, *names, broker=None, asked=True, methods=METHODS):
+    replies = [one for name in names for one in reply(name, methods)]
+    return {
+        "at": at,
+        "broker": broker or BROKER,
+        "pids": [],
+        "asked": asked,
+        "methods": list(methods),
+        **pack(replies),
+    }
+
+
+def samples(*names):
+    return {"broker": BROKER, "control": [sample(NOW, *names), sample(NOW + 5, *names, methods=METHODS[:5])]}
+
+
+def judged(told, expected=("w1@a",), hosts=None, problem="", elsewhere=(), speaker="a"):
+    fleet = {"app": "shop", "nodes": [node(name) for name in expected], "beat": None, "flower": None}
+    return examine(fleet, told, problem, host_samples(hosts), speaker, elsewhere, {}, NOW + 9)
+
+
+def reasons(examined):
+    return {told["node"]: told["reason"] for told in examined["report"]["nodes"]}
+
+
+def test_what_was_not_asked_again_is_not_missing():
+    examined = judged(samples("w1@a"))
+    assert [one["missing"] for one in examined["evidence"]["nodes"]["w1@a"]["control"]] == [{}, {}]
+    assert examined["evidence"]["nodes"]["w1@a"]["control"][0]["rate_limits"] == {"shop.add": "1/h"}
+    assert examined["lines"][-1].startswith("shop: ")
+
+
+def test_a_node_that_was_asked_and_did_not_answer_is_silent():
+    examined = judged(samples("w1@a"), expected=("w1@a", "w2@a"))
+    assert [one["answered"] for one in examined["evidence"]["nodes"]["w2@a"]["control"]] == [False, False]
+
+
+@pytest.mark.parametrize("lost", [sample(NOW + 5, broker=DOWN), sample(NOW + 5, asked=False, methods=())])
+def test_a_node_is_not_silent_when_the_broker_went_away_or_it_was_not_asked(lost):
+    told = samples("w1@a")
+    told["control"][1] = lost
+    assert [one["answered"] for one in judged(told)["evidence"]["nodes"]["w1@a"]["control"]] == [True, None]
+
+
+def test_a_helper_that_could_not_start_is_a_failed_probe():
+    assert reasons(judged({}, problem="no interpreter")) == {"w1@a": "probe_failed"}
+
+
+def test_a_host_that_cannot_be_reached():
+    hosts = {"a": {"unreachable": True, "msg": "no route to host\n"}}
+    assert reasons(judged({}, hosts=hosts, problem="no interpreter")) == {"w1@a": "host_unreachable"}
+
+
+def test_a_host_that_answers_and_cannot_be_looked_at():
+    hosts = {"a": {"failed": True, "msg": "No module named 'json'"}}
+    assert reasons(judged({}, hosts=hosts)) == {"w1@a": "probe_failed"}
+
+
+def test_nodes_of_hosts_that_are_left_out_are_neither_missing_nor_unexpected():
+    told = samples("w1@a", "w9@z")
+    assert reasons(judged(told))["w9@z"] == "unexpected_node"
+    assert set(reasons(judged(told, elsewhere=["w9@z"]))) == {"w1@a"}
+
+
+def test_all_times_are_those_of_the_controller():
+    look = {"clock": {"began_at": NOW + 90, "ended_at": NOW + 100, "offset": 100, "uncertainty": 0.1}}
+    told = samples("w1@a")
+    for one in told["control"]:
+        one["at"] += 100
+    evidence = judged(told, hosts={"a": [look, look]})["evidence"]
+    assert [one["at"] for one in evidence["nodes"]["w1@a"]["control"]] == [NOW, NOW + 5]
+    assert [one["at"] for one in evidence["hosts"]["a"]["samples"]] == [NOW, NOW]

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.steps import plan_steps
+
+
+def declared(name="w1", state="started", digest="new"):
+    return {"name": name, "state": state, "digest": digest, "stop_timeout": 300}
+
+
+def running(digest="new", active="active", pid=10):
+    return {"active": active, "main_pid": pid, "digest": digest, "enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("service", "status", "action"),
+    [
+        (declared(), running(), None),
+        (declared(), running(digest="old"), "restart"),
+        (declared(), running(digest=None), "restart"),
+        (declared(), None, "start"),
+        (declared(), running(active="inactive", pid=0), "start"),
+        (declared(), running(active="failed", pid=0), "start"),
+        (declared(), running(active="activating", pid=0, digest=None), "start"),
+        (declared(state="stopped"), running(), "stop"),
+        (declared(state="stopped"), running(active="inactive", pid=0), None),
+        (declared(state="stopped"), None, None),
+    ],
+)
+def test_step(service, status, action):
+    steps = plan_steps([service], {"w1": status} if status else {}, [])
+    assert [step["action"] for step in steps] == ([action] if action else [])
+
+
+def test_order_and_names():
+    steps = plan_steps(
+        [declared("a"), declared("b"), declared("c", state="stopped"), declared("d")],
+        {"b": running(digest="old"), "c": running(), "d": running()},
+        [{"name": "z", "manager": "systemd"}],
+    )
+    assert [(step["action"], step["name"]) for step in steps] == [
+        ("remove", "z"),
+        ("stop", "c"),
+        ("restart", "b"),
+        ("start", "a"),
+    ]
+    assert steps[0]["manager"] == "systemd"
+    assert all(step["reason"] for step in steps)
+
+
+def test_one_changed_instance_leaves_the_others_alone():
+    services = [declared(f"w{number}") for number in range(10)]
+    status = {service["name"]: running() for service in services}
+    status["w4"] = running(digest="old")
+    assert [(step["action"], step["name"]) for step in plan_steps(services, status, [])] == [("restart", "w4")]
