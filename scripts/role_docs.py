@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keep each role's defaults, argument specification and README table together.
 
+Variables of vars/main.yml without underscores are what a role gives to others: the comment above each says what it is.
+
 `role_docs.py check` names every disagreement and ends with 1 if there is one.
 `role_docs.py write` writes the tables between the markers of the READMEs, then checks.
 """
@@ -41,6 +43,7 @@ class Role:
     path: pathlib.Path
     defaults: dict
     entries: dict
+    given: dict
     readme: str
 
     @classmethod
@@ -51,6 +54,7 @@ class Role:
             path=path,
             defaults=load(path / "defaults/main.yml"),
             entries=load(path / "meta/argument_specs.yml").get("argument_specs") or {},
+            given=given(path / "vars/main.yml"),
             readme=readme.read_text(encoding="utf-8") if readme.is_file() else "",
         )
 
@@ -59,6 +63,21 @@ def load(path: pathlib.Path) -> dict:
     if not path.is_file():
         return {}
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def given(path: pathlib.Path) -> dict:
+    """Return the variables that a role gives to others, with the comment above each."""
+    found, comment = {}, []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        match = re.match(r"([a-z]\w*):", line)
+        if match:
+            found[match[1]] = " ".join(comment)
+        # One comment may stand above several variables.
+        if line.startswith("#"):
+            comment = [*comment, line.lstrip("# ")]
+        elif not line:
+            comment = []
+    return found
 
 
 def check(role: Role) -> list[str]:
@@ -78,6 +97,7 @@ def check_specification(role: Role) -> list[str]:
         ]
         for name, option in (spec.get("options") or {}).items():
             problems += check_variable(role, f"{entry}: {name}", name, option)
+    problems += [f"{name} of vars/main.yml has no comment" for name, comment in role.given.items() if not comment]
     declared = {name for spec in role.entries.values() for name in spec.get("options") or {}}
     problems += [
         f"{name} is in defaults/main.yml, but in no entry point of meta/argument_specs.yml"
@@ -198,7 +218,16 @@ def with_table(role: Role) -> str:
 
 
 def tables(role: Role) -> str:
-    return "\n".join(table(role, entry, spec) for entry, spec in role.entries.items())
+    told = [table(role, entry, spec) for entry, spec in role.entries.items()]
+    return "\n".join([*told, *given_table(role)])
+
+
+def given_table(role: Role) -> list[str]:
+    if not role.given:
+        return []
+    lines = ["What the role gives to other roles and to playbooks:", "", "| Variable | Meaning |", "|---|---|"]
+    lines += [f"| {code(name)} | {cell(comment)} |" for name, comment in role.given.items()]
+    return ["\n".join([*lines, ""])]
 
 
 def table(role: Role, entry: str, spec: dict) -> str:

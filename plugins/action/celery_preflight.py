@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -78,4 +79,9 @@ class ActionModule(ActionBase):
                 f"known.spec: {known['spec']} has no argument_specs. Expected: a role's meta/argument_specs.yml."
             )
         options = {name for entry in entry_points.values() for name in (entry.get("options") or {})}
-        return unknown_variables(known["prefix"], options, task_vars)
+        return unknown_variables(known["prefix"], options | self._given(known["spec"]), task_vars)
+
+    def _given(self, spec: str) -> set[str]:
+        """Return the names of the variables that the role itself gives to others."""
+        path = os.path.join(os.path.dirname(os.path.dirname(spec)), "vars", "main.yml")
+        return set(self._loader.load_from_file(path)) if self._loader.path_exists(path) else set()

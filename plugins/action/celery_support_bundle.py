@@ -12,8 +12,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.taskfleet.celery.plugins.module_utils._common import bundle
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import secrets_in
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe import bundle
 
 ARGUMENTS = {
     "directory": {"type": "path", "required": True},

@@ -10,12 +10,19 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import (
+    awaited,
     heal_plan,
+    lines,
     outcomes,
+    record,
     rolling_plan,
+    services,
+    strays,
+    taken,
     unproven,
     with_canaries,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import reached
 
 
 class FilterModule:
@@ -26,6 +33,13 @@ class FilterModule:
         return {
             "celery_heal_plan": heal_plan,
             "celery_heal_outcomes": outcomes,
+            "celery_heal_services": services,
+            "celery_heal_taken": taken,
+            "celery_strays": strays,
+            "celery_reached": reached,
+            "celery_heal_awaited": awaited,
+            "celery_heal_record": record,
+            "celery_heal_lines": lines,
             "celery_heal_unproven": unproven,
             "celery_heal_with_canaries": with_canaries,
             "celery_rolling_plan": rolling_plan,

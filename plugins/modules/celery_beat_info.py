@@ -358,9 +358,6 @@ kind:
   sample: interpreter_missing
 """
 
-import grp
-import os
-import pwd
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
@@ -371,52 +368,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.args impo
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import beat
-from ansible_collections.taskfleet.celery.plugins.module_utils._observe.processes import same_app, scan
-
-
-def beats(processes, app):
-    """Return the processes that send periodic tasks, of the application if it is named."""
-    return [
-        process
-        for process in processes
-        if process["role"] == "main"
-        and (process["kind"] == "beat" or process["embedded_beat"])
-        and (not app or same_app(process["app"], app))
-    ]
-
-
-def file_of(path):
-    """Return the files that the schedule consists of, or None."""
-    if not path:
-        return None
-    told = {"path": path, "error": "", "parts": []}
-    try:
-        os.listdir(os.path.dirname(path))
-        told["parts"] = [part_of(part) for part in beat.parts(path)]
-    except OSError as error:
-        told["error"] = "{0}: {1}".format(error.filename, error.strerror)
-    return told
-
-
-def part_of(path):
-    """Return whose a file is, how large, and when it was written."""
-    status = os.stat(path)
-    return {
-        "path": path,
-        "owner": named(pwd.getpwuid, status.st_uid),
-        "group": named(grp.getgrgid, status.st_gid),
-        "mode": "0{0:o}".format(status.st_mode & 0o7777),
-        "size": status.st_size,
-        "modified_at": round(status.st_mtime, 3),
-    }
-
-
-def named(lookup, number):
-    """Return the name of a user or a group, or its number."""
-    try:
-        return lookup(number)[0]
-    except KeyError:
-        return str(number)
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.schedule_file import file_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe.processes import beats, scan
 
 
 def complete(outcome):

@@ -341,8 +341,6 @@ kind:
   sample: interpreter_missing
 """
 
-import re
-
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
     connection_arguments,
     deadline,
@@ -350,80 +348,15 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.args impo
     narrow_no_log,
     read_environment,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.control import COMMANDS, verdict
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.control import COMMANDS
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.control_call import (
+    NEEDED,
+    PARAMETERS,
+    complete,
+    mistake,
+)
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import broker_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import control
-
-PARAMETERS = {
-    "concurrency": {"type": "int"},
-    "minimum": {"type": "int"},
-    "maximum": {"type": "int"},
-    "queue": {"type": "str"},
-    "exchange": {"type": "str"},
-    "exchange_type": {"type": "str"},
-    # Its name only sounds like a secret.
-    "routing_key": {"type": "str", "no_log": False},
-    "task": {"type": "str"},
-    "rate": {"type": "str"},
-    "soft": {"type": "float"},
-    "hard": {"type": "float"},
-    "task_ids": {"type": "list", "elements": "str"},
-    "terminate": {"type": "bool", "default": False},
-    "signal": {"type": "str", "default": "SIGTERM"},
-}
-NEEDED = [
-    ("command", "pool_grow", ("concurrency",)),
-    ("command", "pool_shrink", ("concurrency",)),
-    ("command", "autoscale", ("minimum", "maximum"), True),
-    ("command", "add_consumer", ("queue",)),
-    ("command", "cancel_consumer", ("queue",)),
-    ("command", "rate_limit", ("task", "rate")),
-    ("command", "time_limit", ("task",)),
-    ("command", "revoke", ("task_ids",)),
-]
-GOOD = ("changed", "unchanged", "absent")
-
-
-def mistake(params):
-    """Return what is wrong with the arguments, or an empty text."""
-    for name, least in (("concurrency", 1), ("minimum", 0), ("maximum", 1)):
-        if params[name] is not None and params[name] < least:
-            return "{0} is {1}; expected {2} or more".format(name, params[name], least)
-    if params["rate"] is not None and not re.match(r"\d+(\.\d+)?(/[smh])?$", params["rate"]):
-        return "rate is {0!r}; expected a number, or a number and /s, /m or /h, such as 10/m".format(params["rate"])
-    if not params["destination"]:
-        return "destination is empty; name the workers"
-    if params["command"] == "revoke" and not params["task_ids"]:
-        return "task_ids is empty; name the tasks"
-    return ""
-
-
-def complete(outcome, destination):
-    """Return the result with all its keys, and what is wrong in one sentence."""
-    told = outcome.result or {}
-    broker = broker_of(told)
-    problem = told.get("problem") or outcome.message or broker["error"]
-    layer = broker["layer"] if broker["layer"] != "ok" else "unknown"
-    unknown = dict(verdict("unknown", problem, layer=layer), before=None, after=None)
-    nodes = {node: dict(told.get("nodes", {}).get(node, unknown)) for node in destination}
-    states = {key: {node: nodes[node].pop(key) for node in nodes} for key in ("before", "after")}
-    wrong = [describe(node, told) for node, told in nodes.items() if told["status"] not in GOOD]
-    result = dict(
-        states,
-        nodes=nodes,
-        broker=broker,
-        changed=any(told["status"] == "changed" for told in nodes.values()),
-        elapsed=round(outcome.elapsed, 2),
-    )
-    return result, "; ".join(wrong)
-
-
-def describe(node, told):
-    """Return what is wrong with one worker as a sentence."""
-    return "{0}: {1}, {2}{3}".format(
-        node, told["status"], told["message"], " ({0})".format(told["remedy"]) if told["remedy"] else ""
-    )
 
 
 def main():

@@ -58,6 +58,9 @@ options:
         description: Its name in RV(taskfleet.celery.celery_host_info#module:instances).
         type: str
         required: true
+      service:
+        description: Its unit or program, which the judging does not read.
+        type: str
       queues:
         description: The queues that it must consume.
         type: list
@@ -73,8 +76,9 @@ options:
         description: Its pool, as C(--pool) takes it. A busy worker with V(solo) does not answer, and is well.
         type: str
       autoscale:
-        description: The most and the fewest processes of its pool, as C(--autoscale) takes them.
-        type: str
+        description: The most and the fewest processes of its pool.
+        type: list
+        elements: int
       state:
         description: Whether it shall run.
         type: str
@@ -482,11 +486,12 @@ NODE = {
     "node": {"type": "str", "required": True},
     "host": {"type": "str", "required": True},
     "instance": {"type": "str", "required": True},
+    "service": {"type": "str"},
     "queues": {"type": "list", "elements": "str"},
     "tasks": {"type": "list", "elements": "str"},
     "concurrency": {"type": "int"},
     "pool": {"type": "str"},
-    "autoscale": {"type": "str"},
+    "autoscale": {"type": "list", "elements": "int"},
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "limits": {"type": "dict"},
     "remote_control": {"type": "bool", "default": True},

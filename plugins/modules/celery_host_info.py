@@ -86,6 +86,10 @@ options:
     description:
       - The broker's URL, for RV(instances.sockets). The default is E(CELERY_BROKER_URL) of the service.
     type: str
+  flower_url:
+    description:
+      - Where Flower answers, with its prefix. Its health check is then asked, which needs no password.
+    type: str
   heartbeat:
     description:
       - Path of the file that a worker's sentinel writes, in which C({instance}) stands for the worker's name.
@@ -475,6 +479,21 @@ instances:
       returned: success
       type: dict
       sample: {"schema": 1, "node": "w1@worker-1", "state": "ready", "written_at": 1789000000.5}
+    page:
+      description: Whether the page of Flower answered, whatever it said. Null for others, and without O(flower_url).
+      returned: success
+      type: dict
+      contains:
+        ok:
+          description: Whether there was an HTTP answer.
+          returned: always
+          type: bool
+          sample: true
+        error:
+          description: Why there was none.
+          returned: always
+          type: str
+          sample: ""
     missing:
       description:
         - What could not be had, and why, by the name of the key. C(broker_address) is missing when it is not known
@@ -642,15 +661,13 @@ import time
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._observe import host
 from ansible_collections.taskfleet.celery.plugins.module_utils._observe.processes import KINDS, scan
-from ansible_collections.taskfleet.celery.plugins.module_utils._service.supervisor import Supervisor
-from ansible_collections.taskfleet.celery.plugins.module_utils._service.systemd import Systemd
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.managers import ARGUMENTS as MANAGER_ARGUMENTS
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.managers import manager_named
 
 
 def manager_of(params):
     """Return the service manager, or None."""
-    if params["manager"] == "supervisor":
-        return Supervisor(params["supervisor_directory"], params["supervisor_socket"])
-    return Systemd() if params["manager"] == "systemd" else None
+    return None if params["manager"] == "none" else manager_named(params["manager"], params)
 
 
 def main() -> None:
@@ -662,11 +679,11 @@ def main() -> None:
             "kinds": {"type": "list", "elements": "str", "choices": list(KINDS), "default": list(KINDS)},
             "instances": {"type": "list", "elements": "str", "default": []},
             "manager": {"type": "str", "choices": ["systemd", "supervisor", "none"], "default": "systemd"},
-            "supervisor_directory": {"type": "path", "default": "/etc/supervisor/conf.d"},
-            "supervisor_socket": {"type": "path", "default": "/var/run/supervisor.sock"},
+            **MANAGER_ARGUMENTS,
             "config_dir": {"type": "path"},
             "log_dir": {"type": "path"},
             "broker_url": {"type": "str", "no_log": True},
+            "flower_url": {"type": "str"},
             "heartbeat": {"type": "str"},
             "directories": {"type": "list", "elements": "path", "default": []},
             "log_lines": {"type": "int", "default": 20},

@@ -141,9 +141,13 @@ options:
             type: str
             default: celery_worker_instances
           instances:
-            description: The instances, with the defaults of the role filled in.
+            description: The instances, as M(taskfleet.celery.celery_declared) has them.
             type: raw
             required: true
+          environments:
+            description: By the name of an instance its environment.
+            type: dict
+            default: {}
           inventory_hostname:
             description: Name of the host, for the names of nodes in messages.
             type: str

@@ -49,6 +49,10 @@ options:
         description: Seconds from TERM to QUIT.
         type: float
         default: 300
+      start_timeout:
+        description: Seconds that its start may take.
+        type: int
+        default: 60
   manager:
     description: The service manager.
     type: str
@@ -66,10 +70,6 @@ options:
     description: Seconds from QUIT to KILL.
     type: float
     default: 10
-  start_timeout:
-    description: Seconds that the start of one may take.
-    type: int
-    default: 60
 seealso:
   - module: taskfleet.celery.celery_service
 """
@@ -129,8 +129,8 @@ services:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.restart import take_all, untouched
-from ansible_collections.taskfleet.celery.plugins.module_utils._service.supervisor import Supervisor
-from ansible_collections.taskfleet.celery.plugins.module_utils._service.systemd import Systemd
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.managers import ARGUMENTS as MANAGER_ARGUMENTS
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.managers import manager_named
 
 
 def main():
@@ -139,29 +139,23 @@ def main():
         "service": {"type": "str", "required": True},
         "action": {"type": "str", "choices": ["restart", "start", "stop", "stacks"], "default": "restart"},
         "patience": {"type": "float", "default": 300},
+        "start_timeout": {"type": "int", "default": 60},
     }
     module = AnsibleModule(
         argument_spec={
             "services": {"type": "list", "elements": "dict", "required": True, "options": service},
             "manager": {"type": "str", "choices": ["systemd", "supervisor"], "required": True},
-            "supervisor_directory": {"type": "path", "default": "/etc/supervisor/conf.d"},
-            "supervisor_socket": {"type": "path", "default": "/var/run/supervisor.sock"},
+            **MANAGER_ARGUMENTS,
             "quit_patience": {"type": "float", "default": 10},
-            "start_timeout": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )
     params = module.params
 
-    def new_manager():
-        if params["manager"] == "supervisor":
-            return Supervisor(params["supervisor_directory"], params["supervisor_socket"])
-        return Systemd()
-
     services = params["services"]
     told = [untouched(one) for one in services]
     if services and not module.check_mode:
-        told = take_all(new_manager, services, params["quit_patience"], params["start_timeout"])
+        told = take_all(lambda: manager_named(params["manager"], params), services, params["quit_patience"])
     module.exit_json(changed=any(one["action"] != "stacks" for one in services), services=told)
 
 

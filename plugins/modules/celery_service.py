@@ -101,6 +101,10 @@ options:
         type: str
         choices: [started, stopped]
         default: started
+      start_timeout:
+        description: Seconds that its start may take.
+        type: int
+        default: 60
       stop_timeout:
         description: Seconds between TERM and KILL.
         type: int
@@ -134,10 +138,30 @@ options:
         description: Its mode, octal.
         type: str
         default: "0644"
-  start_timeout:
-    description: Seconds that a start may take.
-    type: int
-    default: 60
+  unit_template:
+    description:
+      - Template of the role that renders the unit of each service, which it knows as C(service). O(services) is then what
+        P(taskfleet.celery.celery_named_services#filter) returns, with its environment in place of O(environments).
+        Rendered on the controller.
+    type: str
+  file_templates:
+    description: Templates of the role that are rendered on the controller, and added to O(files).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      src:
+        description: The template.
+        type: str
+        required: true
+      dest:
+        description: Where the file lies.
+        type: path
+        required: true
+      mode:
+        description: Its mode, octal.
+        type: str
+        default: "0644"
   remove_timeout:
     description: Seconds that the stop of a service that is no longer declared may take.
     type: int
@@ -223,178 +247,27 @@ seconds:
   sample: 6.3
 """
 
-import os
-import time
-
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
-from ansible_collections.taskfleet.celery.plugins.module_utils._observe.environ import environ_of
-from ansible_collections.taskfleet.celery.plugins.module_utils._service import files, owned_files, steps
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.apply import (
+    ARGUMENTS,
+    declare,
+    last_lines,
+    take,
+)
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.errors import ServiceError
-from ansible_collections.taskfleet.celery.plugins.module_utils._service.supervisor import Supervisor
-from ansible_collections.taskfleet.celery.plugins.module_utils._service.systemd import Systemd
-
-
-def managers_of(params):
-    """The service managers that this call may touch, by name."""
-    known = {
-        "systemd": Systemd,
-        "supervisor": lambda: Supervisor(params["supervisor_directory"], params["supervisor_socket"]),
-    }
-    names = [params["manager"]] + [name for name in params["managers"] if name != params["manager"]]
-    return {name: known[name]() for name in names}
-
-
-def manager_of(params, step):
-    """The service manager that a step is about."""
-    label = step.get("manager") or params["manager"]
-    return managers_of(dict(params, manager=label))[label]
-
-
-def status_of(manager, names):
-    """Status of services, with the digest that each running process was started with."""
-    if not manager.available():
-        return {}
-    status = manager.status(names)
-    for entry in status.values():
-        entry["digest"] = environ_of(entry["main_pid"]).get("TASKFLEET_CONFIG") if entry["main_pid"] else None
-    return status
-
-
-def set_boot(module, desired, status, manager):
-    """Enable what is declared started, disable what is declared stopped. Returns whether anything differed."""
-    on = [s["name"] for s in desired if s["state"] == "started" and not status.get(s["name"], {}).get("enabled")]
-    off = [s["name"] for s in desired if s["state"] == "stopped" and status.get(s["name"], {}).get("enabled")]
-    if not manager.has_boot_state:
-        return False
-    if not module.check_mode:
-        manager.enable(on)
-        manager.disable(off)
-    return bool(on or off)
-
-
-def adopt(module, desired, status, manager):
-    """Let the manager know the services that are declared stopped, too. Returns whether one was new to it."""
-    idle = [
-        s["name"]
-        for s in desired
-        if s["state"] == "stopped" and status.get(s["name"], {}).get("active") not in steps.RUNNING
-    ]
-    return not module.check_mode and manager.available() and bool(manager.adopt(idle))
-
-
-def declare(module):
-    """Write all files of the owner; answer the steps still to take."""
-    params = module.params
-    managers = managers_of(params)
-    manager = managers[params["manager"]]
-    mark = owned_files.marker(params["app"], params["owner"])
-    desired = files.desired_files(params, manager)
-    files.refuse_foreign(desired, mark)
-    stale = files.stale_services(params, managers, mark)
-    logs = files.apply_logs(params, module.check_mode)
-    written, diffs = files.apply_files(params, desired, manager, module.check_mode)
-    status = status_of(manager, [service["name"] for service in desired])
-    boot = set_boot(module, desired, status, manager)
-    pending = steps.plan_steps(desired, status, stale)
-    adopted = adopt(module, desired, status, manager)
-    changed = bool(logs or written or boot or adopted)
-    return {"changed": changed, "pending": pending, "written": written, "diff": diffs}
-
-
-def take(module):
-    """Take one step and report the process before and after it."""
-    params, step = module.params, module.params["step"]
-    name = step["name"]
-    manager = manager_of(params, step)
-    if module.check_mode:
-        return {"changed": True, "pending": []}
-    stop_timeout = {s["name"]: s["stop_timeout"] for s in params["services"]}.get(name, params["start_timeout"])
-    before = status_of(manager, [name]).get(name, {}).get("main_pid", 0)
-    begun = time.monotonic()
-    if step["action"] == "remove":
-        remove(params, manager, step)
-    elif step["action"] == "stop":
-        manager.stop(name, stop_timeout)
-        manager.adopt([name])
-    elif step["action"] == "start":
-        manager.start(name, params["start_timeout"])
-    else:
-        manager.restart(name, stop_timeout + params["start_timeout"])
-    after = status_of(manager, [name]).get(name, {}).get("main_pid", 0)
-    seconds = round(time.monotonic() - begun, 1)
-    return {"changed": True, "pending": [], "before_pid": before, "after_pid": after, "seconds": seconds}
-
-
-def remove(params, manager, step):
-    """Stop a service after its tasks have finished, and leave nothing of it."""
-    manager.retire(step["name"], params["remove_timeout"])
-    for path in (manager.path(step["name"]), os.path.join(params["config_directory"], step["environment_name"])):
-        if os.path.exists(path):
-            os.unlink(path)
-    manager.forget(step["name"])
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.owned_files import ForeignFile
 
 
 def main():
     """Run the module."""
-    module = Module(
-        argument_spec={
-            "app": {"type": "str", "required": True},
-            "owner": {"type": "str", "required": True},
-            "manager": {"type": "str", "required": True, "choices": ["systemd", "supervisor"]},
-            "managers": {"type": "list", "elements": "str", "default": [], "choices": ["systemd", "supervisor"]},
-            "supervisor_directory": {"type": "path", "default": "/etc/supervisor/conf.d"},
-            "supervisor_socket": {"type": "path", "default": "/var/run/supervisor.sock"},
-            "config_directory": {"type": "path", "required": True},
-            "group": {"type": "str"},
-            "log_owner": {"type": "str"},
-            "environment_file": {"type": "path", "required": True},
-            "revision": {"type": "str", "default": ""},
-            "services": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "unit": {"type": "str", "required": True},
-                    "environment_name": {"type": "str", "required": True},
-                    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
-                    "stop_timeout": {"type": "int", "required": True},
-                    "log_file": {"type": "path"},
-                },
-            },
-            "environments": {"type": "dict", "required": True, "no_log": True},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "path": {"type": "path", "required": True},
-                    "content": {"type": "str", "required": True},
-                    "mode": {"type": "str", "default": "0644"},
-                },
-            },
-            "start_timeout": {"type": "int", "default": 60},
-            "remove_timeout": {"type": "int", "default": 300},
-            "step": {"type": "dict"},
-        },
-        supports_check_mode=True,
-    )
+    module = Module(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params, step = module.params, module.params["step"]
     try:
-        result = take(module) if module.params["step"] else declare(module)
-    except (ServiceError, owned_files.ForeignFile, OSError) as error:
-        fail(module, module.params["step"], error)
+        result = take(params, step, module.check_mode) if step else declare(params, module.check_mode)
+    except (ServiceError, ForeignFile, OSError) as error:
+        log = last_lines(params, step)
+        module.fail_json(msg="%s%s" % (error, "; its last lines: %s" % log if log else ""))
     module.exit_json(**result)
-
-
-def fail(module, step, error):
-    """Fail with the last lines of the service's log where there is one."""
-    log = ""
-    if step:
-        try:
-            log = manager_of(module.params, step).explain(step["name"])
-        except ServiceError as second:
-            log = str(second)
-    module.fail_json(msg="%s%s" % (error, "; its last lines: %s" % log.strip() if log else ""))
 
 
 if __name__ == "__main__":

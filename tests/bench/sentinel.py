@@ -118,7 +118,7 @@ def probe_text(directory):
         __celery_worker_health_dir=str(directory),
         __celery_worker_heartbeat=f"{directory}/%s.json",
         __celery_worker_probe_method="sentinel",
-        __celery_app_run="/bin/false",
+        celery_app_run_command="/bin/false",
         celery_app_name="bench",
         celery_app_module="bench",
         celery_app_user="root",
@@ -142,7 +142,7 @@ class Bench:
         self.environment = {
             **os.environ,
             "BROKER": f"redis://127.0.0.1:{self.broker.port}/0",
-            "PYTHONPATH": f"{self.directory}:{ROOT / 'roles/celery_worker/files'}",
+            "PYTHONPATH": f"{self.directory}:{ROOT / 'roles/celery_app/files'}",
             "C_FORCE_ROOT": "1",
             "SETTINGS": "{}",
         }

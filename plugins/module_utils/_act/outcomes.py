@@ -12,6 +12,8 @@ from __future__ import annotations
 from math import floor
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import start_timeout
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
 
 # Seconds that a worker without a task may take to end.
 EMPTY = 15
@@ -63,7 +65,10 @@ def prepare(batches, result, expected):
         name = step["node"]
         looks = result["evidence"]["nodes"].get(name, {}).get("host_samples", [])
         seen = told[name]["evidence"]["seen"]
-        step["patience"] = patience(told[name], looks, declared.get(name, {}).get("limits") or {})
+        one = declared.get(name, {})
+        step["patience"] = patience(told[name], looks, one.get("limits") or {})
+        step["service"] = one.get("service")
+        step["start_timeout"] = start_timeout(one.get("start_grace") or policy()["start_grace"])
         step["old_pid"] = seen.get("pid") or 0
         step["tasks"] = {key: seen.get(key) for key in ("active", "at_hand", "unacked")}
     return batches
@@ -141,6 +146,78 @@ def _batch(ready, declared, rooms):
             batch.append(step)
             away.update((name, away.get(name, 0) + 1) for name in names)
     return batch
+
+
+def services(steps, host, least_start_timeout):
+    """Return what celery_restart takes of the steps of a host."""
+    return [
+        {
+            "service": step["service"],
+            "action": step["action"],
+            "patience": step["patience"],
+            "start_timeout": max(step["start_timeout"], least_start_timeout),
+        }
+        for step in steps
+        if step["host"] == host
+    ]
+
+
+def taken(batch, restarts):
+    """Return by node what came of its step, from what celery_restart told on each host. Who did not answer told nothing."""
+    told = {}
+    for host, result in restarts.items():
+        steps = [step for step in batch if step["host"] == host]
+        told.update((step["node"], one) for step, one in zip(steps, result.get("services") or ()))
+    return told
+
+
+def strays(looks):
+    """Return ``[{host, pid, kind, cmdline}]`` of the processes that no service owns, from a look at each host."""
+    return [
+        dict({key: stray[key] for key in ("pid", "kind", "cmdline")}, host=host)
+        for host, look in looks.items()
+        for stray in look.get("strays") or ()
+    ]
+
+
+def awaited(results):
+    """Return the nodes that were started: only for these is there anything to wait for."""
+    return [node for node, one in results.items() if not one["error"]]
+
+
+def record(made, restarted, before, now, done=()):
+    """Return what heal.json has of a run: ``{planned, restarted, left_alone, hold, done, last_restarts}``.
+
+    :param dict made: the plan.
+    :param list restarted: the outcomes so far.
+    :param dict before: by node when it was restarted last, in seconds since the epoch.
+    :param float now: the present, likewise.
+    :param list done: nodes that a run before this one restarted, where this one goes on with it.
+    """
+    failed = [one["node"] for one in restarted if not one["verified"]]
+    reached = [one["node"] for one in restarted]
+    planned = [step["node"] for batch in made["batches"] for step in batch]
+    left_out = [node for node in planned if failed and node not in reached]
+    return {
+        "planned": planned,
+        "restarted": restarted,
+        "left_alone": made["left_alone"]
+        + [{"node": node, "why": "stopped: {0} failed verification".format(failed[0])} for node in left_out],
+        "hold": made["hold"],
+        # Where rolling_restart goes on.
+        "done": [*done, *(one["node"] for one in restarted if one["verified"])],
+        # For the cooldown of the next run.
+        "last_restarts": dict(before, **dict.fromkeys(reached, int(now))),
+    }
+
+
+def lines(made):
+    """Return a line for each node that is to be touched, and for each that is unhealthy and is not."""
+    told = ["Nobody is touched: {0}".format(made["hold"])] if made["hold"] else []
+    for step in (step for batch in made["batches"] for step in batch):
+        told.append("{action} {node} ({verdict}/{reason}): {cause}".format(**step))
+    told += ["leave {node}: {why}".format(**one) for one in made["left_alone"] if not one["why"].startswith("healthy/")]
+    return told or ["There is nothing to do."]
 
 
 def outcomes(batch, results, result):

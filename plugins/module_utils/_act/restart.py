@@ -27,7 +27,7 @@ def untouched(service):
     return dict(facts, service=service["service"])
 
 
-def take_all(new_manager, services, quit_patience, start_timeout):
+def take_all(new_manager, services, quit_patience):
     """Take the steps of all services, and return what came of each, in their order.
 
     They end at once, for that is mostly waiting. They start one after another, for that takes the processor.
@@ -38,7 +38,7 @@ def take_all(new_manager, services, quit_patience, start_timeout):
         told = untouched(service)
         begun = time.monotonic()
         try:
-            _take(new_manager(), service, quit_patience, start_timeout, starting, told)
+            _take(new_manager(), service, quit_patience, starting, told)
         except ServiceError as error:
             told["error"] = str(error)
         return dict(told, seconds=round(time.monotonic() - begun, 1))
@@ -47,7 +47,7 @@ def take_all(new_manager, services, quit_patience, start_timeout):
         return list(threads.map(take, services))
 
 
-def _take(manager, service, quit_patience, start_timeout, starting, told):
+def _take(manager, service, quit_patience, starting, told):
     """Take the steps of the action, and tell what came of each as soon as it is known."""
     name, action = service["service"], service["action"]
     told["before_pid"] = main_pid(manager, name)
@@ -57,7 +57,7 @@ def _take(manager, service, quit_patience, start_timeout, starting, told):
         told["signal"] = stop(manager, name, service["patience"], quit_patience)
     if action in ("restart", "start"):
         with starting:
-            manager.start(name, start_timeout)
+            manager.start(name, service["start_timeout"])
     told["after_pid"] = main_pid(manager, name)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools import pool_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import normal, setting
 
 STATS = ["stats", {}]
@@ -56,9 +57,7 @@ class Command:
 
 def pool_kind(stats):
     """Return a worker's pool: prefork, solo, threads, gevent, eventlet or the module of one of the application's own."""
-    implementation = (stats.get("pool") or {}).get("implementation") or ""
-    name = implementation.partition(":")[0].rpartition(".")[2] or "unknown"
-    return "threads" if name == "thread" else name
+    return pool_of((stats.get("pool") or {}).get("implementation")) or "unknown"
 
 
 def release(report):

@@ -55,28 +55,26 @@ def _typed(value):
     return "(string)%s" % value
 
 
-def worker_argv(instance, celery, app, node, soft, hard, settings, include=""):
+def worker_argv(instance, celery, app, settings, include=""):
     """Arguments of one worker.
 
-    :param dict instance: one element of ``celery_worker_instances``, defaults filled in.
+    :param dict instance: one instance, as ``instance`` returns it.
     :param str celery: path of the ``celery`` command.
     :param str app: what ``celery -A`` gets.
-    :param str node: node name, ``<instance>@<host>``.
-    :param int soft: soft time limit, seconds.
-    :param int hard: hard time limit, seconds.
     :param dict settings: Celery settings laid over the application's.
     :param str include: a module that the worker imports besides those of the instance's ``extra_args``.
     """
+    limits = instance["limits"]
     argv = [celery, "-A", app, "worker"]
-    argv += ["--hostname=%s" % node, "--queues=%s" % ",".join(instance["queues"])]
+    argv += ["--hostname=%s" % instance["node"], "--queues=%s" % ",".join(instance["queues"])]
     argv += ["--pool=%s" % instance["pool"], "--loglevel=%s" % instance["loglevel"]]
     argv += _size(instance)
-    argv += ["--soft-time-limit=%d" % soft, "--time-limit=%d" % hard]
+    argv += ["--soft-time-limit=%d" % limits["soft"], "--time-limit=%d" % limits["hard"]]
     for key in ("prefetch_multiplier", "max_tasks_per_child", "max_memory_per_child"):
-        if instance.get(key) is not None:
+        if instance[key] is not None:
             argv.append("--%s=%d" % (key.replace("_", "-"), instance[key]))
-    argv += ["--%s" % key.replace("_", "-") for key in SWITCHES if instance.get(key)]
-    argv += _with_include([str(word) for word in instance.get("extra_args") or []], include)
+    argv += ["--%s" % key.replace("_", "-") for key in SWITCHES if instance[key]]
+    argv += _with_include([str(word) for word in instance["extra_args"]], include)
     overlay = settings_overlay(settings)
     return [*argv, "--", *overlay] if overlay else argv
 
@@ -105,8 +103,8 @@ SWITCHES = ("without_gossip", "without_mingle", "without_heartbeat")
 
 def _size(instance):
     """Autoscale replaces the concurrency; the solo pool has neither."""
-    if instance.get("autoscale"):
-        return ["--autoscale=%s" % instance["autoscale"]]
-    if instance["pool"] == "solo" or instance.get("concurrency") is None:
+    if instance["autoscale"]:
+        return ["--autoscale=%d,%d" % tuple(instance["autoscale"])]
+    if instance["pool"] == "solo" or instance["concurrency"] is None:
         return []
     return ["--concurrency=%d" % instance["concurrency"]]

@@ -14,14 +14,13 @@ from __future__ import annotations
 import re
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.brokers import kind_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools import pool_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import setting
 
 SCHEMA = 1
 
 # A reply to ``registered`` names a task as "shop.add [rate_limit=1/h exchange=...]".
 _RATE_LIMIT = re.compile(r"\brate_limit=(\S+?)[\]\s]")
-
-_POOLS = {"thread": "threads"}
 
 BROKER_FACTS = (
     "alarms",
@@ -34,12 +33,12 @@ BROKER_FACTS = (
 )
 
 
-def gather(expected, control=(), broker=(), hosts=None, facts=None, flower=(), taken_at=None):
+def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=None):
     """Return the evidence of a fleet.
 
     ``control`` and ``broker`` are samples ``{at, result}`` of celery_inspect_info and celery_queue_info, the oldest
-    first, ``flower`` those of celery_flower_info; ``hosts`` has by host such samples of celery_host_info, or in place of a
-    result ``{at, unreachable: reason}``, or ``{at, broken: reason}`` where the look itself has failed.
+    first; ``hosts`` has by host such samples of celery_host_info, or in place of a result ``{at, unreachable: reason}``, or
+    ``{at, broken: reason}`` where the look itself has failed.
     """
     told = {
         "schema": SCHEMA,
@@ -47,7 +46,7 @@ def gather(expected, control=(), broker=(), hosts=None, facts=None, flower=(), t
         "broker": _broker(control, broker, facts or {}),
         "probe": _probe(control),
         "queues": {},
-        "pages": {"flower": [_page(sample["at"], sample["result"]) for sample in flower]},
+        "pages": {"flower": _pages(hosts or {}, (expected.get("flower") or {}).get("host"))},
         "hosts": {name: _host(samples) for name, samples in sorted((hosts or {}).items())},
         "nodes": {},
     }
@@ -110,10 +109,10 @@ def _queue(at, queue):
     return told
 
 
-def _page(at, result):
-    """Whether Flower's page answered."""
-    error = result.get("error") or ""
-    return {"at": at, "ok": result.get("reachable"), "error": error or result.get("layer") or ""}
+def _pages(hosts, host):
+    """Whether Flower's page answered, in each look at its host that asked for it."""
+    flowers = [(sample["at"], (sample.get("result") or {}).get("flower") or {}) for sample in hosts.get(host, ())]
+    return [dict(flower["page"], at=at) for at, flower in flowers if flower.get("page")]
 
 
 def _visibility_timeout(told):
@@ -341,14 +340,6 @@ def _task(task):
         "pid": task.get("worker_pid"),
         "redelivered": delivery.get("redelivered"),
     }
-
-
-def pool_of(implementation):
-    """Return the name of a pool, as --pool takes it, from its class: celery.concurrency.thread:TaskPool is threads."""
-    if not implementation:
-        return None
-    name = str(implementation).partition(":")[0].rpartition(".")[2]
-    return _POOLS.get(name, name)
 
 
 def rate_limits(registered):

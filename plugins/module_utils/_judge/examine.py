@@ -20,6 +20,11 @@ METHODS = ("active", "reserved", "scheduled", "stats", "active_queues", "registe
 ONCE = ("registered", "conf")
 
 
+def reached(looks):
+    """Return the hosts that could be looked at, from registered results of celery_host_info by host."""
+    return [host for host, results in looks.items() if any("clock" in result for result in results)]
+
+
 def host_samples(evidence):
     """Return by host the samples that judging takes, from registered results of celery_host_info.
 

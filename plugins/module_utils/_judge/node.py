@@ -9,6 +9,7 @@ Each question answers from all samples there are. What is not known is None, nev
 
 from __future__ import annotations
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools import IN_LOOP
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import setting
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation import (
     BROKER,
@@ -18,9 +19,6 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation i
     known,
     once,
 )
-
-# The tasks of these pools run inside the main loop, which then does not turn.
-IN_LOOP = ("solo", "gevent", "eventlet")
 
 
 class Case:

@@ -17,11 +17,13 @@ import socket
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.envfile import EnvironmentFileError, parse
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.environ import environ_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import Clock, PeerError, bounded
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask, secrets_in
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import service_name
 from ansible_collections.taskfleet.celery.plugins.module_utils._observe import cgroup, log_tail, process_tree
 from ansible_collections.taskfleet.celery.plugins.module_utils._observe import sockets as _sockets
-from ansible_collections.taskfleet.celery.plugins.module_utils._observe.environ import environ_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe.flower import Flower
 from ansible_collections.taskfleet.celery.plugins.module_utils._observe.processes import same_app
 from ansible_collections.taskfleet.celery.plugins.module_utils._observe.sockets import Unknown
 from ansible_collections.taskfleet.celery.plugins.module_utils._service import owned_files
@@ -88,11 +90,6 @@ def reason(error):
 # -- Which services there are
 
 
-def service_name(app, kind, instance, supervisor):
-    """Return the name of a service, as the role celery_service makes it."""
-    return "{0}-{1}{2}{3}".format(app, kind, ("-" if supervisor else "@") if instance else "", instance)
-
-
 def service_parts(app, name):
     """Return kind and instance of the name of a service of the application, or None."""
     match = re.fullmatch(re.escape(app) + r"-(?:(worker)[@-](.+)|(beat|flower))", name)
@@ -102,10 +99,10 @@ def service_parts(app, name):
 def expected(request):
     """Return {service: (kind, instance)} of the workers that are expected; without a manager also of the others."""
     app, manager = request.params["name"], request.manager
-    supervisor = manager is None or not manager.has_boot_state
+    label = "systemd" if manager is not None and manager.has_boot_state else "supervisor"
     workers = [("worker", instance) for instance in request.params["instances"]]
     others = [("beat", ""), ("flower", "")] if manager is None else []
-    return {service_name(app, kind, instance, supervisor): (kind, instance) for kind, instance in workers + others}
+    return {service_name(app, kind, instance, label): (kind, instance) for kind, instance in workers + others}
 
 
 def declared(request):
@@ -209,6 +206,7 @@ def rest_of(request, name, parts, state, pids, main, shared):
         "sockets_total": total,
         "log": request.part(missing, "log", lambda: log_of(request, name, kind, instance, state, secrets)),
         "heartbeat": request.part(missing, "heartbeat", lambda: heartbeat_of(request, instance, environment, unknown)),
+        "page": page_of(request) if kind == "flower" and request.params["flower_url"] else None,
         "missing": missing,
     }
 
@@ -277,6 +275,19 @@ def heartbeat_of(request, instance, environment, unknown):
     if not isinstance(told, dict):
         raise Unknown("{0} does not hold an object".format(path))
     return told
+
+
+def page_of(request):
+    """Return whether Flower's page answers, whatever it says: ``{ok, error}``.
+
+    Its health check, which needs no password (flower/views/monitor.py).
+    """
+    clock = Clock(min(request.clock.left(), request.params["timeout"] * SHARE))
+    try:
+        Flower(request.params["flower_url"], validate_certs=False).get("/healthcheck", clock)
+    except (PeerError, OSError) as error:
+        return {"ok": False, "error": mask(reason(error))}
+    return {"ok": True, "error": ""}
 
 
 def sockets_of(request, pids, environment, missing):

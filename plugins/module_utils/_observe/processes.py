@@ -16,8 +16,8 @@ import socket
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.environ import environ_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import MASK, mask
-from ansible_collections.taskfleet.celery.plugins.module_utils._observe.environ import environ_of
 
 KINDS = ("worker", "beat", "flower")
 
@@ -220,3 +220,14 @@ def _boot_time(proc: str) -> float:
 def _started_at(boot: float, ticks: int) -> str:
     moment = datetime.fromtimestamp(boot + ticks / os.sysconf("SC_CLK_TCK"), tz=timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def beats(processes, app):
+    """Return the processes that send periodic tasks, of the application if it is named."""
+    return [
+        process
+        for process in processes
+        if process["role"] == "main"
+        and (process["kind"] == "beat" or process["embedded_beat"])
+        and (not app or same_app(process["app"], app))
+    ]

@@ -16,7 +16,7 @@ import types
 
 import pytest
 
-FILE = pathlib.Path(__file__).resolve().parents[3] / "roles/celery_worker/files/taskfleet_sentinel.py"
+FILE = pathlib.Path(__file__).resolve().parents[3] / "roles/celery_app/files/taskfleet_sentinel.py"
 
 
 @pytest.fixture(scope="module")

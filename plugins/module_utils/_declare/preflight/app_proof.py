@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools import GREENLETS
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
-    integer,
     is_amqp,
     is_redis,
     refuse,
@@ -117,7 +118,7 @@ def _peer(name: str, peer: dict[str, Any], variable: str) -> list[Problem]:
 def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
     found = info.get("modules") or {}
     imported = (info.get("app") or {}).get("imported")
-    wanted = {pool: f"the pool {pool}" for pool in facts["pools"] if pool in ("gevent", "eventlet")}
+    wanted = {pool: f"the pool {pool}" for pool in facts["pools"] if pool in GREENLETS}
     wanted.update({module: f"the module {module}" for module in facts["modules"]})
     problems = []
     for module in sorted(wanted):

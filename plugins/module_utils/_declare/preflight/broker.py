@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
-    integer,
     is_loopback,
     is_placeholder,
     listing,

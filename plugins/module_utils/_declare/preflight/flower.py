@@ -12,9 +12,9 @@ import os
 import re
 from typing import Any
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
-    integer,
     is_loopback,
     is_placeholder,
     is_redis,

@@ -11,23 +11,26 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools import (
+    PARTLY_LIMITED,
+    POOLS,
+    SCALABLE,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import (
+    NUMBERS,
+    SWITCHES,
+    autoscale_bounds,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instances as typed
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app import RESERVED_ENVIRONMENT
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
     environment_problems,
-    integer,
     listing,
     refuse,
     warn,
 )
-
-POOLS = ("prefork", "solo", "threads", "gevent", "eventlet")
-
-# The pools that can grow and shrink. In threads the autoscaler ends with an AttributeError, solo ignores it.
-AUTOSCALE_POOLS = ("prefork", "gevent", "eventlet")
-
-# The pools that do not enforce every time limit: gevent knows no soft one, the others none at all.
-PARTLY_LIMITED_POOLS = ("solo", "threads", "gevent", "eventlet")
 
 LOGLEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
 
@@ -84,6 +87,7 @@ SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 FACTS: dict[str, Any] = {
     "variable": {"type": "str", "default": "celery_worker_instances"},
     "instances": {"type": "raw", "required": True},
+    "environments": {"type": "dict", "default": {}, "no_log": True},
     "inventory_hostname": {"type": "str", "required": True},
 }
 
@@ -91,7 +95,7 @@ FACTS: dict[str, Any] = {
 def check_instances(facts: dict[str, Any]) -> list[Problem]:
     """Refuse instances that Celery would not start, or would start as something else."""
     variable = facts["variable"]
-    instances = facts["instances"]
+    instances = typed(facts["instances"], facts["inventory_hostname"])
     if not isinstance(instances, (list, tuple)) or not all(isinstance(instance, dict) for instance in instances):
         return [
             refuse(
@@ -106,12 +110,9 @@ def check_instances(facts: dict[str, Any]) -> list[Problem]:
         where = f"{variable}[{instance.get('name') or position}]"
         for rule in RULES:
             problems += rule(where, instance)
+        environment = facts["environments"].get(str(instance.get("name") or ""))
+        problems += environment_problems(f"{where}.environment", environment, RESERVED_ENVIRONMENT)
     return problems + _time_limits(variable, instances)
-
-
-def pool_of(instance: dict[str, Any]) -> str:
-    """Return the pool of an instance; Celery's own default is prefork."""
-    return str(instance.get("pool") or "prefork")
 
 
 def memory_bytes(size: Any) -> int | None:
@@ -120,21 +121,6 @@ def memory_bytes(size: Any) -> int | None:
     if not match or int(match.group(1)) < 1:
         return None
     return int(match.group(1)) * SIZE_UNITS[match.group(2)]
-
-
-def autoscale_bounds(value: Any) -> tuple[int, int] | None:
-    """Return (max, min) of '10,3' or of {max: 10, min: 3}. None if it is neither."""
-    if isinstance(value, dict):
-        if not set(value) <= {"max", "min"}:
-            return None
-        bounds = [integer(value.get("max")), integer(value.get("min", 0))]
-    else:
-        bounds = [integer(part) for part in str(value).split(",")]
-        if len(bounds) == 1:
-            bounds.append(0)
-    if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
-        return None
-    return bounds[0], bounds[1]
 
 
 def _names(variable: str, instances: Any, host: str) -> list[Problem]:
@@ -192,9 +178,9 @@ def _queues(where: str, instance: dict[str, Any]) -> list[Problem]:
 def _choices(where: str, instance: dict[str, Any]) -> list[Problem]:
     problems = []
     chosen = (
-        ("pool", pool_of(instance), POOLS),
-        ("loglevel", str(instance.get("loglevel") or "INFO").upper(), LOGLEVELS),
-        ("state", str(instance.get("state") or "started"), STATES),
+        ("pool", instance["pool"], POOLS),
+        ("loglevel", str(instance["loglevel"]).upper(), LOGLEVELS),
+        ("state", instance["state"], STATES),
     )
     for key, value, allowed in chosen:
         if value not in allowed:
@@ -205,28 +191,31 @@ def _choices(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _numbers(where: str, instance: dict[str, Any]) -> list[Problem]:
-    problems = []
     # Celery reads --prefetch-multiplier=0 as "not given": no limit can only be set in the application.
-    least = {"concurrency": 1, "prefetch_multiplier": 1, "max_tasks_per_child": 1, "max_memory_per_child": 1}
-    for key, minimum in least.items():
-        value = instance.get(key)
-        number = integer(value)
-        if _given(value) and (number is None or number < minimum):
-            problems.append(
-                refuse(
-                    f"{where}.{key}",
-                    repr(value),
-                    f"a whole number, {minimum} or more",
-                    f"correct {key}, or leave it out: then Celery's default holds",
-                )
-            )
-    return problems
+    return [
+        refuse(
+            f"{where}.{key}",
+            repr(instance[key]),
+            "a whole number, 1 or more",
+            f"correct {key}, or leave it out: then the default holds",
+        )
+        for key in NUMBERS
+        if instance[key] is not None and (integer(instance[key]) or 0) < 1
+    ]
+
+
+def _switches(where: str, instance: dict[str, Any]) -> list[Problem]:
+    return [
+        refuse(f"{where}.{key}", repr(instance[key]), "true or false", f"correct {key}, or leave it out")
+        for key in SWITCHES
+        if not isinstance(instance[key], bool)
+    ]
 
 
 def _pool(where: str, instance: dict[str, Any]) -> list[Problem]:
     problems = []
-    pool = pool_of(instance)
-    if pool == "solo" and (integer(instance.get("concurrency")) or 1) > 1:
+    pool = instance["pool"]
+    if pool == "solo" and (integer(instance["concurrency"]) or 1) > 1:
         problems.append(
             refuse(
                 f"{where}.concurrency",
@@ -252,16 +241,15 @@ def _pool(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _autoscale(where: str, instance: dict[str, Any]) -> list[Problem]:
-    value = instance.get("autoscale")
-    if not _given(value):
+    if instance["autoscale"] is None:
         return []
     where_autoscale = f"{where}.autoscale"
-    bounds = autoscale_bounds(value)
+    bounds = autoscale_bounds(instance["autoscale"])
     if bounds is None or bounds[0] < 1 or bounds[1] < 0:
         return [
             refuse(
                 where_autoscale,
-                repr(value),
+                repr(instance["autoscale"]),
                 "most,least as in 10,3, or {max: 10, min: 3}",
                 "write two whole numbers, the greater first",
             )
@@ -272,13 +260,13 @@ def _autoscale(where: str, instance: dict[str, Any]) -> list[Problem]:
         problems.append(
             refuse(where_autoscale, f"max {most}, min {least}", "min not above max", f"write {least},{most}")
         )
-    pool = pool_of(instance)
-    if pool in POOLS and pool not in AUTOSCALE_POOLS:
+    pool = instance["pool"]
+    if pool in POOLS and pool not in SCALABLE:
         problems.append(
             refuse(
                 where_autoscale,
                 f"{most},{least}, with the pool {pool}",
-                f"one of the pools {listing(AUTOSCALE_POOLS)}: {pool} can neither grow nor shrink",
+                f"one of the pools {listing(SCALABLE)}: {pool} can neither grow nor shrink",
                 "take autoscale out and set concurrency, or choose the pool prefork",
                 CONCURRENCY_GUIDE,
             )
@@ -337,8 +325,8 @@ def _memory(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 def _children(where: str, instance: dict[str, Any], most: int | None) -> list[Problem]:
     kib = integer(instance.get("max_memory_per_child"))
-    bounds = autoscale_bounds(instance["autoscale"]) if _given(instance.get("autoscale")) else None
-    children = bounds[0] if bounds else integer(instance.get("concurrency"))
+    bounds = autoscale_bounds(instance["autoscale"]) if instance["autoscale"] else None
+    children = bounds[0] if bounds else integer(instance["concurrency"])
     if not (kib and children and most) or kib * 1024 * children <= most:
         return []
     return [
@@ -407,12 +395,8 @@ def _option(argument: str) -> str:
     return argument[:2] if argument.startswith("-") else ""
 
 
-def _environment(where: str, instance: dict[str, Any]) -> list[Problem]:
-    return environment_problems(f"{where}.environment", instance.get("environment"), RESERVED_ENVIRONMENT)
-
-
 def _time_limits(variable: str, instances: Any) -> list[Problem]:
-    named = [f"{instance.get('name')} ({pool_of(instance)})" for instance in instances if _partly_limited(instance)]
+    named = [f"{one['name']} ({one['pool']})" for one in instances if one["pool"] in PARTLY_LIMITED]
     if not named:
         return []
     return [
@@ -427,13 +411,9 @@ def _time_limits(variable: str, instances: Any) -> list[Problem]:
     ]
 
 
-def _partly_limited(instance: dict[str, Any]) -> bool:
-    return pool_of(instance) in PARTLY_LIMITED_POOLS
-
-
 def _given(value: Any) -> bool:
     """Was this key filled in? 0 counts; None, '', [] and {} do not."""
     return value is not None and value is not False and value not in ("", [], {}, ())
 
 
-RULES = (_queues, _choices, _numbers, _pool, _autoscale, _memory, _extra_args, _environment)
+RULES = (_queues, _choices, _numbers, _switches, _pool, _autoscale, _memory, _extra_args)

@@ -118,17 +118,6 @@ def listing(values: Any) -> str:
     return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def integer(value: Any) -> int | None:
-    """Return value as an integer, or None. Extra variables arrive as text, so '30' counts."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, str) and re.match(r"[+-]?\d+\Z", value.strip()):
-        return int(value)
-    return None
-
-
 def scheme(url: Any) -> str:
     """Return the scheme of a URL, in lower case, or ''."""
     head, found, _rest = str(url or "").partition("://")

@@ -343,8 +343,7 @@ def _no_children(case):
 def _smallest(case):
     """How few processes its pool may have: the second number of autoscale, or 1."""
     autoscale = (case.declared or {}).get("autoscale")
-    parts = str(autoscale).split(",") if autoscale else []
-    return int(parts[1]) if len(parts) == 2 and parts[1].strip().isdigit() else 1
+    return autoscale[1] if autoscale else 1
 
 
 def _never_begun(case):

@@ -25,7 +25,7 @@ import yaml
 FILES = Path(__file__).with_name("files")
 # ansible-test runs a copy of the targets alone, and tells where the rest is.
 COLLECTION = Path(os.environ.get("SENTINEL_COLLECTION") or Path(__file__).resolve().parents[4])
-SENTINEL = COLLECTION / "roles/celery_worker/files"
+SENTINEL = COLLECTION / "roles/celery_app/files"
 NODE = "w1@here"
 # Seconds for what is sure to come: no test decides by how quick the machine is. tests/bench/notice.py measures that.
 PATIENCE = 300

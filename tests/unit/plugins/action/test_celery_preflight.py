@@ -117,6 +117,15 @@ def test_no_password_is_shown():
     assert "hunter2" not in str(run({"checks": checks}))
 
 
+def test_variables_that_the_role_gives_are_known(tmp_path):
+    for name, text in (("meta/argument_specs.yml", SPEC), ("vars/main.yml", "celery_worker_declared: []\n")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    known = {"prefix": "celery_worker", "spec": str(tmp_path / "meta/argument_specs.yml")}
+    result = run({"known": known}, {"celery_worker_declared": [], "celery_worker_declard": []})
+    assert [problem["variable"] for problem in result["problems"]] == ["celery_worker_declard"]
+
+
 def test_unknown_variables_of_the_role(spec):
     task_vars = {
         "celery_worker_instnces": [],

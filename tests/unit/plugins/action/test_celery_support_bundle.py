@@ -16,7 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar
 from ansible_collections.taskfleet.celery.plugins.action import celery_support_bundle
-from ansible_collections.taskfleet.celery.plugins.module_utils._common import bundle as _bundle
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe import bundle as _bundle
 
 # One password for each place where one can be.
 SECRETS = [

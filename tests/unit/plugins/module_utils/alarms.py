@@ -8,6 +8,7 @@ Each function returns a fleet in which w1@web1 is neither stuck nor down. ALARMS
 
 from __future__ import annotations
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instance
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import (
     LONG_AGO,
     catatonic,
@@ -210,7 +211,18 @@ def drift_by_an_uncertain_clock():
     return fleet
 
 
+def autoscaled_to_nothing():
+    """Celery reads a single number as the most processes: the pool of an idle worker may then be empty."""
+    fleet = Fleet(sentinel=False)
+    fleet.declared()["autoscale"] = instance({"name": "w1", "autoscale": 3}, "web1")["autoscale"]
+    for reply, look in zip(fleet.replies(), fleet.looks(), strict=True):
+        reply["stats"]["pool"]["processes"] = []
+        look["processes"] = [one for one in look["processes"] if one["role"] == "main"]
+    return fleet
+
+
 ALARMS = [
+    (autoscaled_to_nothing, "idle"),
     (solo_busy, "busy"),
     (solo_saturated, "saturated"),
     (solo_busy_without_limit, "busy"),

@@ -50,7 +50,6 @@ class Fleet:
             host: [{"at": at, "result": self._host(host, at, sentinel, pool)} for at in self.times]
             for host in sorted({node.partition("@")[2] for node in self.nodes})
         }
-        self.flower = []
         self.facts = {"uptime": HOUR, "eviction_policy": "noeviction", "alarms": [], "orphan_reply_keys": 0}
 
     # -- A healthy fleet
@@ -366,7 +365,7 @@ class Fleet:
     # -- Outcome
 
     def evidence(self):
-        return gather(self.expected, self.control, self.broker, self.hosts, self.facts, self.flower)
+        return gather(self.expected, self.control, self.broker, self.hosts, self.facts)
 
     def judge(self, **policy):
         return judge(self.expected, self.evidence(), policy)

@@ -10,6 +10,8 @@ import sys
 import pytest
 import yaml
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.runtime import Outcome
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import schedule_file
+from ansible_collections.taskfleet.celery.plugins.module_utils._observe.processes import beats
 from ansible_collections.taskfleet.celery.plugins.modules import celery_beat_info
 
 BEAT = {"pid": 5, "kind": "beat", "role": "main", "app": "shop", "embedded_beat": False}
@@ -83,13 +85,13 @@ def test_a_probe_that_does_not_come_back_says_nothing_about_the_schedule(call):
     ],
 )
 def test_what_sends_periodic_tasks(process, app, found):
-    assert bool(celery_beat_info.beats([{**BEAT, **process}], app)) is found
+    assert bool(beats([{**BEAT, **process}], app)) is found
 
 
 def test_users_without_a_name(tmp_path, monkeypatch):
     def unknown(number):
         raise KeyError(number)
 
-    monkeypatch.setattr(celery_beat_info.pwd, "getpwuid", unknown)
+    monkeypatch.setattr(schedule_file.pwd, "getpwuid", unknown)
     (tmp_path / "x").touch()
-    assert celery_beat_info.part_of(str(tmp_path / "x"))["owner"] == str(os.getuid())
+    assert schedule_file.part_of(str(tmp_path / "x"))["owner"] == str(os.getuid())

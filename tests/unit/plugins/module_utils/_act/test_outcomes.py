@@ -7,10 +7,16 @@ import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import (
     EMPTY,
     UNREAD,
+    awaited,
     heal_plan,
+    lines,
     outcomes,
     patience,
+    record,
     rolling_plan,
+    services,
+    strays,
+    taken,
     unproven,
     with_canaries,
 )
@@ -191,3 +197,61 @@ def test_a_task_of_its_own_proves_the_rest(sent, verified, proof):
     [told] = with_canaries([found], [sent])
     assert (told["verified"], told["proof"]) == (verified, proof)
     assert bool(told["why"]) is not verified
+
+
+BATCH = [
+    {
+        "node": "a@h",
+        "host": "h",
+        "service": "shop-worker@a",
+        "action": "restart",
+        "patience": 285,
+        "start_timeout": 120,
+    },
+    {"node": "b@k", "host": "k", "service": "shop-worker@b", "action": "start", "patience": 15, "start_timeout": 360},
+]
+
+
+def test_restart_gets_the_steps_of_its_host():
+    assert services(BATCH, "h", 300) == [
+        {"service": "shop-worker@a", "action": "restart", "patience": 285, "start_timeout": 300}
+    ]
+    assert services(BATCH, "k", 300)[0]["start_timeout"] == 360
+    assert services(BATCH, "elsewhere", 0) == []
+
+
+def test_host_that_did_not_answer_told_nothing():
+    told = taken(BATCH, {"h": {"services": [{"error": ""}]}, "k": {"unreachable": True}})
+    assert told == {"a@h": {"error": ""}}
+    assert awaited(dict(told, **{"c@h": {"error": "gone"}})) == ["a@h"]
+
+
+def made(*batches, hold="", left_alone=()):
+    return {
+        "batches": [[dict(step) for step in batch] for batch in batches],
+        "left_alone": list(left_alone),
+        "hold": hold,
+    }
+
+
+def test_record_says_what_the_run_did_not_come_to():
+    plan = made(BATCH[:1], BATCH[1:], left_alone=[{"node": "z@h", "why": "healthy/idle: nothing"}])
+    told = record(plan, [{"node": "a@h", "verified": False}], {"a@h": 1, "x@h": 2}, 50.7)
+    assert told["planned"] == ["a@h", "b@k"]
+    assert told["left_alone"][1] == {"node": "b@k", "why": "stopped: a@h failed verification"}
+    assert told["last_restarts"] == {"a@h": 50, "x@h": 2}
+    assert told["done"] == []
+    assert record(plan, [{"node": "a@h", "verified": True}], {}, 50, ["y@h"])["done"] == ["y@h", "a@h"]
+
+
+def test_lines_name_who_is_touched_and_who_is_not():
+    step = dict(BATCH[0], verdict="stuck", reason="pool_dead", cause="Because.")
+    left = [{"node": "z@h", "why": "healthy/idle: nothing"}, {"node": "y@h", "why": "cooldown"}]
+    assert lines(made([step], left_alone=left)) == ["restart a@h (stuck/pool_dead): Because.", "leave y@h: cooldown"]
+    assert lines(made(hold="no broker")) == ["Nobody is touched: no broker"]
+    assert lines(made()) == ["There is nothing to do."]
+
+
+def test_strays_have_their_host():
+    looks = {"h": {"strays": [{"pid": 7, "kind": "beat", "cmdline": "celery beat", "user": "x"}]}, "k": {}}
+    assert strays(looks) == [{"host": "h", "pid": 7, "kind": "beat", "cmdline": "celery beat"}]

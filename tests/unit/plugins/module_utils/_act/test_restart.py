@@ -103,8 +103,9 @@ class Fleet:
 
 def test_all_are_stopped_at_once_and_one_that_fails_is_told_apart():
     manager = Fleet(3)
-    services = [{"service": name, "action": "restart", "patience": PATIENCE} for name in ("w1", "w2", "w3")]
-    told = take_all(lambda: manager, services, 0.4, PATIENCE)
+    restart = {"action": "restart", "patience": PATIENCE, "start_timeout": PATIENCE}
+    services = [dict(restart, service=name) for name in ("w1", "w2", "w3")]
+    told = take_all(lambda: manager, services, 0.4)
     assert [(one["service"], one["signal"], one["error"]) for one in told] == [
         ("w1", "TERM", ""),
         ("w2", "TERM", "w2 does not start"),

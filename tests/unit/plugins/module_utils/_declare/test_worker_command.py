@@ -6,17 +6,20 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instance
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.worker_command import (
     settings_overlay,
     worker_argv,
 )
 
-FACTS = {"celery": "/v/bin/celery", "app": "shop.celery", "node": "w1@h", "soft": 180, "hard": 240, "settings": {}}
-INSTANCE = {"name": "w1", "queues": ["a", "b"], "pool": "prefork", "loglevel": "INFO"}
+LIMITS = {"soft": 180, "hard": 240}
 
 
-def argv(**changes):
-    return worker_argv({**INSTANCE, **changes}, **FACTS)
+def argv(include="", settings=None, **changes):
+    # Celery's own defaults, so that each option is there because it was asked for.
+    plain = {"without_gossip": False, "without_mingle": False}
+    one = instance({"name": "w1", "queues": ["a", "b"], **plain, **changes}, "h", limits=LIMITS)
+    return worker_argv(one, "/v/bin/celery", "shop.celery", settings or {}, include)
 
 
 def test_least_instance():
@@ -73,13 +76,13 @@ def test_solo_has_no_concurrency():
     ],
 )
 def test_include_joins_those_of_the_instance(extra, expected):
-    words = worker_argv({**INSTANCE, "extra_args": extra}, **FACTS, include="s")
+    words = argv(extra_args=extra, include="s")
     assert words[-len(expected) :] == expected
     assert sum(word.startswith(("-I", "--include")) for word in words) == 1
 
 
 def test_settings_come_last():
-    words = worker_argv(INSTANCE, **{**FACTS, "settings": {"task_acks_late": True}})
+    words = argv(settings={"task_acks_late": True})
     assert words[-2:] == ["--", "task_acks_late=(bool)true"]
 
 

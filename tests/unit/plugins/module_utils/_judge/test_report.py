@@ -30,7 +30,7 @@ def told(fleet, **values):
 
 
 TEMPLATE = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
-    (ROOT / "playbooks/templates/report.html.j2").read_text(encoding="utf-8")
+    (ROOT / "roles/celery_health/templates/report.html.j2").read_text(encoding="utf-8")
 )
 
 

@@ -283,18 +283,19 @@ def test_beat_starts_and_stops():
 
 
 def test_flower():
-    fleet = with_service("flower")
-    assert reason_of(fleet, "flower") == "idle"
-    fleet.flower = pages(fleet, reachable=True, status=200)
-    assert reason_of(fleet, "flower") == "busy"
-    fleet.flower = pages(fleet, reachable=False, layer="tcp", error="timed out")
-    assert reason_of(fleet, "flower") == "loop_stalled"
-    fleet.flower = fleet.flower[:1]
-    assert reason_of(fleet, "flower") == "idle"
+    assert reason_of(with_service("flower"), "flower") == "idle"
+    assert reason_of(with_pages(True, True), "flower") == "busy"
+    assert reason_of(with_pages(False, False), "flower") == "loop_stalled"
+    assert reason_of(with_pages(False, True), "flower") == "busy"
+    assert reason_of(with_pages(None, False), "flower") == "idle"
 
 
-def pages(fleet, **result):
-    return [{"at": at, "result": result} for at in fleet.times]
+def with_pages(*answers):
+    def page(told, number):
+        if answers[number] is not None:
+            told["page"] = {"ok": answers[number], "error": "" if answers[number] else "timed out"}
+
+    return change(with_service("flower"), "flower", page)
 
 
 # -- Findings

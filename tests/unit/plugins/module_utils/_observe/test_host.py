@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._service.errors i
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.supervisor import Supervisor
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.systemd import Systemd
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.servers import free_port
 
 TITLE = "[celeryd: {0}@web1:MainProcess] -active- (-A shop.celery worker)"
 CONNECTED = """
@@ -40,6 +42,7 @@ DEFAULTS = {
     "config_dir": None,
     "log_dir": None,
     "broker_url": None,
+    "flower_url": None,
     "heartbeat": None,
     "directories": [],
     "log_lines": 5,
@@ -481,3 +484,36 @@ def test_a_host_without_systemd(systemctl, tmp_path, monkeypatch):
     assert told["missing"] == {"states": "systemd does not run here"}
     assert told["instances"]["w1"]["service"] is None
     assert told["instances"]["w1"]["missing"]["sockets"] == "no process runs"
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """A page that wants a password."""
+
+    def do_GET(self):
+        self.send_error(401)
+
+    def log_message(self, *_arguments):
+        pass
+
+
+def page_of(port, **params):
+    params = {**DEFAULTS, "flower_url": f"http://127.0.0.1:{port}/prefix/", **params}
+    return host.page_of(host.Request(params, None, "web1"))
+
+
+def test_page_that_wants_a_password_answers():
+    with http.server.HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert page_of(server.server_port) == {"ok": True, "error": ""}
+        thread.join(PATIENCE)
+
+
+def test_page_that_takes_the_connection_and_says_nothing_does_not_answer(broker):
+    told = page_of(broker, timeout=1.0)
+    assert told["ok"] is False
+    assert "no HTTP answer" in told["error"] or "no answer" in told["error"]
+
+
+def test_page_that_nobody_serves_does_not_answer():
+    assert page_of(free_port())["ok"] is False

@@ -4,14 +4,22 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import environments, instances
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight import instances as topic
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.instances import check_instances
 
 
-def judge(*instances):
-    return check_instances(
-        {"variable": "celery_worker_instances", "instances": list(instances), "inventory_hostname": "web1"}
-    )
+def facts(declared):
+    return {
+        "variable": "celery_worker_instances",
+        "instances": instances(declared, "web1"),
+        "environments": environments(declared),
+        "inventory_hostname": "web1",
+    }
+
+
+def judge(*declared):
+    return check_instances(facts(list(declared)))
 
 
 def with_keys(**keys):
@@ -32,10 +40,9 @@ def test_no_instances_is_a_host_without_workers():
     assert judge() == []
 
 
-@pytest.mark.parametrize("instances", ["w1", {"name": "w1"}, ["w1"], None])
-def test_what_is_no_list_of_dicts(instances):
-    facts = {"variable": "celery_worker_instances", "instances": instances, "inventory_hostname": "web1"}
-    assert only(check_instances(facts)).variable == "celery_worker_instances"
+@pytest.mark.parametrize("declared", ["w1", {"name": "w1"}, ["w1"], None])
+def test_what_is_no_list_of_dicts(declared):
+    assert only(check_instances(facts(declared))).variable == "celery_worker_instances"
 
 
 def test_everything_at_once_that_goes_together():
@@ -126,7 +133,7 @@ def test_only_prefork_has_children(pool, key):
 
 
 @pytest.mark.parametrize(
-    "value", ["10,3", "3,3", "10,0", "1,0", "10", 10, {"max": 10, "min": 3}, {"max": 10}, None, ""]
+    "value", ["10,3", "3,3", "10,0", "1,0", "10", 10, {"max": 10, "min": 3}, {"max": 10}, [10, 3], None, ""]
 )
 def test_autoscale(value):
     assert with_keys(autoscale=value) == []
@@ -137,7 +144,7 @@ def test_autoscale_the_wrong_way_round(value):
     assert only(with_keys(autoscale=value)).remedy == "write 10,3"
 
 
-@pytest.mark.parametrize("value", ["a,b", "1,2,3", "0,0", "5,-1", {"most": 3}, {"min": 3}, [3, 1]])
+@pytest.mark.parametrize("value", ["a,b", "1,2,3", "0,0", "5,-1", {"most": 3}, {"min": 3}, [3, 1, 0], ["a", "b"]])
 def test_autoscale_refused(value):
     assert only(with_keys(autoscale=value)).variable == "celery_worker_instances[w1].autoscale"
 

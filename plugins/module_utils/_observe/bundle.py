@@ -19,6 +19,7 @@ import tempfile
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import MASK, SHORTEST_LITERAL, mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import environments
 
 # Of a host's facts, what a bundle has: a host's environment or keys are nobody's business.
 FACTS = (
@@ -42,6 +43,68 @@ FACTS = (
 
 # Of a module's result, what is about the module and not about the host.
 _NOISE = ("invocation", "changed", "failed", "skipped", "warnings", "deprecations", "ansible_facts", "exception")
+
+
+# What is gathered of a host, and what of an application, which one of its hosts is asked for.
+HOST_PARTS = ("facts", "evidence", "app", "beat", "flower", "units")
+APP_PARTS = ("inspect", "queues")
+
+# Variables of a host that are secret as a whole, or as a part of a URL.
+SECRETS = (
+    "celery_app_broker_url",
+    "celery_app_result_backend",
+    "celery_beat_redbeat_redis_url",
+    "celery_broker_password",
+    "celery_flower_broker_api",
+)
+ENVIRONMENTS = ("celery_app_environment", "celery_beat_environment", "celery_flower_environment")
+
+
+def gathered(variables, prefix):
+    """Return ``{hosts: {host: {part: result}}, apps: {app: {part: result}}}`` of what was registered.
+
+    ``variables`` has by host its variables; the variable ``<prefix><part>`` has the result of a part.
+    """
+    told = {"hosts": {}, "apps": {}}
+    for host, has in variables.items():
+        told["hosts"][host] = _registered(has, prefix, HOST_PARTS)
+        app = has.get("celery_app_name")
+        if app:
+            told["apps"].setdefault(app, {}).update(_registered(has, prefix, APP_PARTS))
+    return told
+
+
+def speaker(variables, app, groups, reached):
+    """Return the host that asks the broker for an application, best one that has workers; an empty text for none.
+
+    The variable called ``reached`` has what was registered of an attempt to reach the host.
+    """
+    hosts = [
+        host
+        for host, has in variables.items()
+        if has.get("celery_app_name") == app and has.get(reached) and not has[reached].get("unreachable")
+    ]
+    for group in ("celery_workers", "celery_beat", "celery_flower"):
+        for host in hosts:
+            if host in groups.get(group, ()):
+                return host
+    return ""
+
+
+def _registered(has, prefix, parts):
+    results = {part: has.get(prefix + part) for part in parts}
+    return {part: result for part, result in results.items() if result and not result.get("skipped")}
+
+
+def secret_environments(variables):
+    """Return dicts of names and values that have all that the inventory knows as a secret, of all hosts."""
+    told = []
+    for has in variables.values():
+        told += [has.get(name) or {} for name in ENVIRONMENTS]
+        told += environments(has.get("celery_worker_instances"), has.get("celery_worker_defaults")).values()
+        told.append({name: has.get(name) or "" for name in SECRETS})
+        told.append({"basic_auth": ",".join(has.get("celery_flower_basic_auth") or ())})
+    return told
 
 
 def members(hosts, apps, secrets, taken_at):

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filters that read a declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import (
+    environments,
+    expected,
+    instances,
+)
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services import (
+    beat_environment,
+    flower_environment,
+    named_services,
+    worker_services,
+)
+
+
+def as_filter(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose ValueError is that of a filter."""
+
+    def filtered(value: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return function(value, *arguments, **options)
+        except ValueError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return filtered
+
+
+class FilterModule:
+    """Filters that read a declaration."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            "celery_instances": instances,
+            "celery_environments": environments,
+            "celery_expected": expected,
+            "celery_worker_services": as_filter(worker_services),
+            "celery_beat_environment": beat_environment,
+            "celery_flower_environment": flower_environment,
+            "celery_named_services": named_services,
+        }

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import boolean, integer
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(3, 3), ("3", 3), (" 3 ", 3), ("-3", -3), (True, None), ("3.5", None), (3.5, None), ("", None), (None, None)],
+)
+def test_integer(value, number):
+    assert integer(value) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"),
+    [
+        (True, True),
+        ("Yes", True),
+        (1, True),
+        (False, False),
+        ("off", False),
+        ("0", False),
+        ("perhaps", None),
+        (None, None),
+    ],
+)
+def test_boolean(value, truth):
+    assert boolean(value) is truth
