@@ -38,7 +38,12 @@ class ActionModule(ActionBase):
                 task_vars=task_vars, wrap_async=self._task.async_val and not self._connection.has_native_async
             )
         )
-        clock = result.get("clock")
-        if isinstance(clock, dict):
-            clock["offset"], clock["uncertainty"] = offset(sent, clock["began_at"], clock["ended_at"], time.time())
+        returned = time.time()
+        clocks = [
+            sample["clock"] for sample in result.get("samples") or [result] if isinstance(sample.get("clock"), dict)
+        ]
+        for clock in clocks:
+            # The looks of one call follow each other, so what bounds all bounds each.
+            bounds = offset(sent, clocks[0]["began_at"], clocks[-1]["ended_at"], returned)
+            clock["offset"], clock["uncertainty"] = bounds
         return result

@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - The taskfleet.celery contributors (@taskfleet)
 description:
-  - Asks the workers and the broker at least twice over one connection, joins the answers with what
-    M(taskfleet.celery.celery_host_info) told of the hosts, and gives each expected worker one verdict, with the evidence
-    that decided it, the cause, the remedy and a page of the runbook.
+  - Asks the workers and the broker from the host, at least twice over one connection. On the controller it joins the
+    answers with what M(taskfleet.celery.celery_host_info) told of the hosts, and gives each expected worker one verdict,
+    with the evidence that decided it, the cause, the remedy and a page of the runbook.
   - A worker is called V(stuck) only on two samples and a signal from outside the control plane. Missing evidence never
     speaks against anybody, and is named in RV(report.nodes[].evidence).
   - Does not fail when the broker, a worker, a host or the application's interpreter does not answer. That is what the
@@ -121,6 +121,17 @@ options:
         host are needed to call a worker stuck. One that could not be had because the host is unreachable will do.
     type: dict
     default: {}
+  registered:
+    description:
+      - Name of the variable that these results were registered in, on each of O(hosts). They are read on the controller, in
+        place of O(host_evidence).
+    type: str
+  hosts:
+    description:
+      - The hosts whose O(registered) is read.
+    type: list
+    elements: str
+    default: []
   host:
     description:
       - The host of O(host_evidence) that the module runs on. Its clock is then set right by what was told of it.
@@ -140,6 +151,15 @@ options:
       - V(samples) and V(interval) are how often, and after how many seconds, the fleet is asked.
     type: dict
     default: {}
+  earlier_problem:
+    description:
+      - RV(problem) of an attempt from another host, which is told in place of the problem of this one.
+    type: str
+    default: ""
+  evidence_file:
+    description:
+      - Path on the controller of a file that RV(evidence) is written to. Not in check mode.
+    type: path
   return_evidence:
     description:
       - Whether RV(evidence) comes back as well. It is larger than RV(report), and so is then the job event that AWX keeps.
@@ -449,6 +469,26 @@ evidence:
   returned: when O(return_evidence) is V(true)
   type: dict
   sample: {}
+asked:
+  description: Whether the workers and the broker could be asked from this host.
+  returned: success
+  type: bool
+  sample: true
+problem:
+  description: Why not, or an empty text.
+  returned: success
+  type: str
+  sample: ""
+work:
+  description: By worker what acting needs of the evidence.
+  returned: success
+  type: dict
+  sample: {"w1@worker-1": {"at_work": false, "worked": [4711]}}
+visibility_timeout:
+  description: The C(visibility_timeout) of Redis, in seconds. Null where it is not known.
+  returned: success
+  type: float
+  sample: 3600
 app_output_tail:
   description: The last lines that the application printed, without passwords.
   returned: success
@@ -462,10 +502,8 @@ elapsed:
 """
 
 import gc
-import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import (
-    connection_arguments,
     deadline,
     environment_of,
     narrow_no_log,
@@ -475,103 +513,46 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.module im
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import commands
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import fleet
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import (
-    METHODS,
-    ONCE,
-    examine,
-    host_samples,
-)
-
-NODE = {
-    "node": {"type": "str", "required": True},
-    "host": {"type": "str", "required": True},
-    "instance": {"type": "str", "required": True},
-    "service": {"type": "str"},
-    "queues": {"type": "list", "elements": "str"},
-    "tasks": {"type": "list", "elements": "str"},
-    "concurrency": {"type": "int"},
-    "pool": {"type": "str"},
-    "autoscale": {"type": "list", "elements": "int"},
-    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
-    "limits": {"type": "dict"},
-    "remote_control": {"type": "bool", "default": True},
-    "maintenance": {"type": "bool", "default": False},
-    "rate_limits": {"type": "dict"},
-    "start_grace": {"type": "int"},
-}
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import METHODS, ONCE
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, declared
 
 
-def declared(params):
-    """Return what is expected, in the form of docs/evidence.md: what was left out is not there."""
-    nodes = [{key: value for key, value in node.items() if value is not None} for node in params["expected"]]
-    services = {kind: {"host": params[kind]} if params[kind] else None for kind in ("beat", "flower")}
-    return dict(services, app=params["name"], nodes=nodes)
-
-
-def ask(module, environment, problem, expected, patience):
-    """Return what the helper told, why it told no more, the end of what the application printed, and the seconds."""
-    if problem:
-        return {}, problem, "", 0.0
-    arguments = {
-        "app": module.params["app"],
-        "broker_url": module.params["broker_url"],
+def question(params):
+    """Return what the helper is to ask, from the arguments of the module."""
+    nodes, patience = declared(params)["nodes"], policy(params["policy"])
+    return {
+        "app": params["app"],
+        "broker_url": params["broker_url"],
         "commands": commands(METHODS, []),
         "once": ONCE,
-        "awaited": [node["node"] for node in expected["nodes"] if node["state"] != "stopped"],
-        "queues": [*module.params["queues"], *(name for node in expected["nodes"] for name in node.get("queues", ()))],
+        "awaited": [node["node"] for node in nodes if node["state"] != "stopped"],
+        "queues": [*params["queues"], *(name for node in nodes for name in node.get("queues", ()))],
         # With a part of the fleet, the queues of the others would be nobody's.
-        "search": not module.params["elsewhere"],
+        "search": not params["elsewhere"],
         "samples": patience["samples"],
         "interval": patience["interval"],
         # Who has not answered while all others did, and for so long, will not.
         "hush": max(patience["interval"], 2.0),
-        "deadline": deadline(module.params),
+        "deadline": deadline(params),
     }
-    outcome = try_to_look(module, fleet, arguments, environment)
-    told = outcome.result or {}
-    return told, told.get("problem") or outcome.message, outcome.tail, outcome.elapsed
 
 
 def main():
-    """Run the module."""
+    """Ask the workers and the broker. The action judges what comes of it."""
     # It ends soon, and keeps most of what it makes: the collector would walk through a thousand nodes again and again.
     gc.disable()
-    specification = connection_arguments()
-    specification.update(
-        broker_url={"type": "str", "no_log": True},
-        name={"type": "str", "default": ""},
-        expected={"type": "list", "elements": "dict", "default": [], "options": NODE},
-        elsewhere={"type": "list", "elements": "str", "default": []},
-        beat={"type": "str"},
-        flower={"type": "str"},
-        host_evidence={"type": "dict", "default": {}},
-        host={"type": "str", "default": ""},
-        queues={"type": "list", "elements": "str", "default": []},
-        policy={"type": "dict", "default": {}},
-        return_evidence={"type": "bool", "default": True},
-        timeout={"type": "float", "default": 20},
-    )
-    module = Module(specification, required_one_of=[("app", "broker_url")], supports_check_mode=True)
+    module = Module(arguments(), required_one_of=[("app", "broker_url")], supports_check_mode=True)
     params = module.params
-    try:
-        patience = policy(params["policy"])
-    except ValueError as error:
-        module.fail_json(msg=str(error))
-    if patience["samples"] < 2:
-        module.fail_json(msg="policy has samples: {0}; a verdict needs at least 2".format(patience["samples"]))
     environment, problem = environment_of(params)
     narrow_no_log(module, environment, params["broker_url"])
-    hosts = host_samples(params["host_evidence"])
-    expected = declared(params)
-    # In the result, their names will do: the inventory has the rest.
-    params["expected"] = [node["node"] for node in expected["nodes"]]
-    told, problem, tail, elapsed = ask(module, environment, problem, expected, patience)
-    examined = examine(
-        expected, told, problem, hosts, params["host"], params["elsewhere"], params["policy"], time.time()
-    )
-    if not params["return_evidence"]:
-        del examined["evidence"]
-    module.exit_json(changed=False, app_output_tail=tail, elapsed=round(elapsed, 2), **examined)
+    told, tail, elapsed = {}, "", 0.0
+    if not problem:
+        outcome = try_to_look(module, fleet, question(params), environment)
+        told, tail, elapsed = outcome.result or {}, outcome.tail, outcome.elapsed
+        problem = told.get("problem") or outcome.message
+    # The inventory has the rest.
+    params["expected"] = []
+    module.exit_json(changed=False, told=told, problem=problem, app_output_tail=tail, elapsed=round(elapsed, 2))
 
 
 if __name__ == "__main__":

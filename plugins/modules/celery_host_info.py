@@ -112,9 +112,16 @@ options:
     description: Seconds between the two looks at the processes.
     type: float
     default: 1
+  samples:
+    description:
+      - Takes several samples in one call, each with so many seconds between the two looks at the processes, and returns
+        them as RV(samples) in place of all other values.
+    type: list
+    elements: float
+    default: []
   timeout:
     description:
-      - Seconds that the whole call may take. No single part gets more than a quarter.
+      - Seconds that one sample may take. No single part gets more than a quarter.
     type: float
     default: 20
 seealso:
@@ -640,6 +647,12 @@ processes:
       returned: always
       type: str
       sample: "2026-01-01T12:00:00Z"
+samples:
+  description: The samples, the oldest first. Each has the other values that are documented here.
+  returned: with O(samples)
+  type: list
+  elements: dict
+  sample: []
 strays:
   description:
     - The main processes that no declared service owns. Those of O(app) that this collection did not start and, with
@@ -670,6 +683,22 @@ def manager_of(params):
     return None if params["manager"] == "none" else manager_named(params["manager"], params)
 
 
+def sample(params, seconds):
+    """Return one look at the host, whose two readings are so many seconds apart."""
+    began_at = time.time()
+    request = host.Request(dict(params, sample=seconds), manager_of(params))
+    missing = {}
+    processes = request.part(missing, "processes", scan)
+    if processes is None:
+        raise OSError(missing["processes"])
+    evidence = host.gather(request, processes)
+    return dict(
+        evidence,
+        processes=[process for process in processes if process["kind"] in params["kinds"]],
+        clock={"began_at": began_at, "ended_at": time.time(), "offset": None, "uncertainty": None},
+    )
+
+
 def main() -> None:
     """Look at the host."""
     module = Module(
@@ -689,24 +718,17 @@ def main() -> None:
             "log_lines": {"type": "int", "default": 20},
             "log_bytes": {"type": "int", "default": 16384},
             "sample": {"type": "float", "default": 1},
+            "samples": {"type": "list", "elements": "float", "default": []},
             "timeout": {"type": "float", "default": 20},
         },
         supports_check_mode=True,
     )
-    began_at = time.time()
-    request = host.Request(module.params, manager_of(module.params))
-    missing = {}
-    processes = request.part(missing, "processes", scan)
-    if processes is None:
-        module.fail_json(msg="the processes of the host cannot be read: {0}".format(missing["processes"]))
-    evidence = host.gather(request, processes)
-    kinds = module.params["kinds"]
-    module.exit_json(
-        changed=False,
-        processes=[process for process in processes if process["kind"] in kinds],
-        clock={"began_at": began_at, "ended_at": time.time(), "offset": None, "uncertainty": None},
-        **evidence,
-    )
+    try:
+        if module.params["samples"]:
+            module.exit_json(changed=False, samples=[sample(module.params, each) for each in module.params["samples"]])
+        module.exit_json(changed=False, **sample(module.params, module.params["sample"]))
+    except OSError as error:
+        module.fail_json(msg="the processes of the host cannot be read: {0}".format(error))
 
 
 if __name__ == "__main__":

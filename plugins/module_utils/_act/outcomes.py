@@ -42,10 +42,29 @@ def at_work(told, looks):
     return False if waits <= set(PIPES) else None
 
 
-def patience(told, looks, limits):
-    """Return the seconds from TERM to QUIT: the longest that a task may lawfully take, unless there is none."""
+def work(report, evidence):
+    """Return by node what acting needs of the evidence: ``{at_work, worked}``.
+
+    ``at_work`` is whether it runs a task, None when not known. ``worked`` are the pids of main processes that tasks went
+    through.
+    """
+    told = {}
+    for node in report["nodes"]:
+        seen = evidence["nodes"].get(node["node"]) or {"host_samples": [], "control": []}
+        beats = [sample["heartbeat"] for sample in seen["host_samples"] if sample["heartbeat"]]
+        worked = {beat.get("pid") for beat in beats if beat.get("completed_total")}
+        worked |= {sample["pid"] for sample in seen["control"] if sample["total"]}
+        told[node["node"]] = {"at_work": at_work(node, seen["host_samples"]), "worked": sorted(worked - {None})}
+    return told
+
+
+def patience(told, busy, limits):
+    """Return the seconds from TERM to QUIT: the longest that a task may lawfully take, unless there is none.
+
+    ``busy`` is whether it runs a task, None when not known.
+    """
     empty = _empty(told)
-    if at_work(told, looks) is False:
+    if busy is False:
         return empty
     longest = limits.get("hard") or limits.get("stop") or empty
     return min(longest + empty, max(limits.get("stop") or longest, empty))
@@ -63,10 +82,9 @@ def prepare(batches, result, expected):
     declared = {node["node"]: node for node in expected}
     for step in (step for batch in batches for step in batch):
         name = step["node"]
-        looks = result["evidence"]["nodes"].get(name, {}).get("host_samples", [])
         seen = told[name]["evidence"]["seen"]
         one = declared.get(name, {})
-        step["patience"] = patience(told[name], looks, one.get("limits") or {})
+        step["patience"] = patience(told[name], result["work"][name]["at_work"], one.get("limits") or {})
         step["service"] = one.get("service")
         step["start_timeout"] = start_timeout(one.get("start_grace") or policy()["start_grace"])
         step["old_pid"] = seen.get("pid") or 0
@@ -255,11 +273,7 @@ def _outcome(step, taken, told, result):
 
 def _proof(told, pid, result):
     """Return what proves that a worker works since its start: work, or an empty text."""
-    evidence = result["evidence"]["nodes"].get(told["node"]) or {"host_samples": (), "control": ()}
-    beats = [sample["heartbeat"] for sample in evidence["host_samples"] if sample["heartbeat"]]
-    done = [beat.get("completed_total") for beat in beats if beat.get("pid") == pid]
-    done += [sample["total"] for sample in evidence["control"] if sample["pid"] == pid]
-    return "tasks went through it" if any(done) else ""
+    return "tasks went through it" if pid in result["work"][told["node"]]["worked"] else ""
 
 
 def unproven(told):
@@ -295,7 +309,7 @@ def _fate(step, taken, result):
     lost = "Tasks that it had begun and acknowledged early are lost; "
     if result["report"]["broker"]["kind"] == "rabbitmq":
         return ended + lost + "the unacknowledged went back to their queues at once."
-    timeout = result["evidence"]["broker"]["facts"].get("visibility_timeout") or 3600
+    timeout = result["visibility_timeout"] or 3600
     back = "the unacknowledged come back within {0} s, the visibility timeout. ".format(int(timeout))
     # BRPOP takes a message from its list before the client notes it down among the unacknowledged.
     return ended + lost + back + "One that Redis was just handing over, and that it had not noted down yet, is lost."

@@ -22,18 +22,21 @@ ONCE = ("registered", "conf")
 
 def reached(looks):
     """Return the hosts that could be looked at, from registered results of celery_host_info by host."""
-    return [host for host, results in looks.items() if any("clock" in result for result in results)]
+    return [host for host, results in looks.items() if any("clock" in result for result in _samples(results))]
 
 
 def host_samples(evidence):
     """Return by host the samples that judging takes, from registered results of celery_host_info.
 
-    A single result will do in place of a list.
+    A single result will do in place of a list, and one that has several samples.
     """
-    return {
-        host: [_host_sample(result) for result in ([results] if isinstance(results, dict) else results)]
-        for host, results in (evidence or {}).items()
-    }
+    return {host: [_host_sample(result) for result in _samples(results)] for host, results in (evidence or {}).items()}
+
+
+def _samples(results):
+    if isinstance(results, dict):
+        return results.get("samples") or ([results] if results else [])
+    return results
 
 
 def _host_sample(result):
@@ -52,7 +55,10 @@ def offset_of(hosts, name):
 
 
 def control_samples(told, problem, awaited, elsewhere, offset, now):
-    """Return the samples of the control plane in the form of celery_inspect_info."""
+    """Return the samples of the control plane in the form of celery_inspect_info.
+
+    Of who is not ``awaited`` silence means nothing.
+    """
     samples = []
     for sample in told.get("control", ()):
         replies = [reply for reply in unpack(sample) if reply[1] not in elsewhere]
@@ -77,14 +83,23 @@ def queue_samples(told, offset):
     return [{"at": sample["at"] - offset, "result": sample} for sample in told.get("queues", ())]
 
 
-def examine(expected, told, problem, hosts, speaker, elsewhere, policy, now):
+def heard_of(told, awaited):
+    """Whether any of the nodes answered at all."""
+    return any(node in awaited for sample in told.get("control", ()) for _method, node, _reply in unpack(sample))
+
+
+def examine(expected, told, problem, hosts, speaker, elsewhere, policy, now, alone=False):
     """Return report, lines and evidence.
 
     ``told`` is what the helper brought from the host ``speaker``, ``problem`` why it brought no more. ``elsewhere`` are
-    nodes that are declared and shall not be judged now.
+    nodes that are declared and shall not be judged now. ``alone`` is true where nothing of the application was known but
+    the broker's URL: where then nobody answers, the application may have another control exchange or a key prefix, so
+    neither silence nor an empty queue means anything.
     """
     offset = offset_of(hosts, speaker)
     awaited = [node["node"] for node in expected["nodes"] if node.get("state") != "stopped"]
+    if alone and not heard_of(told, awaited):
+        awaited, told = [], dict(told, queues=[])
     control = control_samples(told, problem, awaited, set(elsewhere), offset, now - offset)
     for samples in hosts.values():
         for sample in samples:

@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import (
     EMPTY,
     UNREAD,
+    at_work,
     awaited,
     heal_plan,
     lines,
@@ -19,6 +20,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes imp
     taken,
     unproven,
     with_canaries,
+    work,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import report
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
@@ -44,7 +46,8 @@ def node(name, verdict="healthy", reason="idle", pid=10, active=0, at_hand=None,
 def result(*nodes, kind="redis", reachable=True):
     return {
         "report": {"nodes": list(nodes), "broker": {"kind": kind, "reachable": reachable}},
-        "evidence": {"nodes": {}, "broker": {"facts": {"visibility_timeout": 1800}}},
+        "work": {one["node"]: {"at_work": any(one["evidence"]["seen"].values()), "worked": []} for one in nodes},
+        "visibility_timeout": 1800,
     }
 
 
@@ -71,11 +74,11 @@ def look(wchan):
     ],
 )
 def test_a_task_that_may_run_gets_the_time_that_it_may_take(told, looks, seconds):
-    assert patience(told, looks, LIMITS) == seconds
+    assert patience(told, at_work(told, looks), LIMITS) == seconds
 
 
 def test_nobody_waits_longer_than_the_service_manager():
-    assert patience(node("a", active=1), [], dict(LIMITS, stop=250)) == 250
+    assert patience(node("a", active=1), True, dict(LIMITS, stop=250)) == 250
 
 
 def test_the_plan_says_how_long_each_may_take():
@@ -83,7 +86,7 @@ def test_the_plan_says_how_long_each_may_take():
     evidence = fleet.evidence()
     told = report(judge(fleet.expected, evidence), evidence)
     told["nodes"][0].update(verdict="down", reason="not_running", action="start")
-    made = heal_plan({"report": told, "evidence": evidence}, fleet.expected["nodes"], {}, {}, 0)
+    made = heal_plan({"report": told, "work": work(told, evidence)}, fleet.expected["nodes"], {}, {}, 0)
     assert [[step["node"] for step in batch] for batch in made["batches"]] == [[told["nodes"][0]["node"]]]
     assert made["batches"][0][0]["patience"] >= EMPTY
 
@@ -174,11 +177,13 @@ def test_the_tasks_are_accounted_for(signal, kind, words):
 
 def test_work_proves_that_a_worker_works_again():
     told = result(node("a", pid=20))
-    beat = {"pid": 20, "completed_total": 3}
-    told["evidence"]["nodes"] = {"a@h": {"host_samples": [{"heartbeat": beat}], "control": []}}
+    heartbeat = {"pid": 20, "completed_total": 3}
+    evidence = {"nodes": {"a@h": {"host_samples": [{"heartbeat": heartbeat, "children": None}], "control": []}}}
+    told["work"] = work(told["report"], evidence)
     taken = {"a@h": {"before_pid": 10, "after_pid": 20, "signal": "TERM"}}
     assert outcomes([step()], taken, told)[0]["proof"] == "tasks went through it"
-    beat["pid"] = 10
+    heartbeat["pid"] = 10
+    told["work"] = work(told["report"], evidence)
     assert unproven(outcomes([step()], taken, told)) == ["a@h"]
 
 

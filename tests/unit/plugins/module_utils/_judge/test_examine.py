@@ -5,7 +5,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import pack
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import METHODS, examine, host_samples
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import (
+    METHODS,
+    examine,
+    host_samples,
+    reached,
+)
 
 NOW = 1_800_000_000.0
 BROKER = {"url": "redis://b:6379/0", "transport": "redis", "reachable": True, "layer": "ok", "error": ""}
@@ -39,9 +44,9 @@ def samples(*names):
     return {"broker": BROKER, "control": [sample(NOW, *names), sample(NOW + 5, *names, methods=METHODS[:5])]}
 
 
-def judged(told, expected=("w1@a",), hosts=None, problem="", elsewhere=(), speaker="a"):
+def judged(told, expected=("w1@a",), hosts=None, problem="", elsewhere=(), speaker="a", alone=False):
     fleet = {"app": "shop", "nodes": [node(name) for name in expected], "beat": None, "flower": None}
-    return examine(fleet, told, problem, host_samples(hosts), speaker, elsewhere, {}, NOW + 9)
+    return examine(fleet, told, problem, host_samples(hosts), speaker, elsewhere, {}, NOW + 9, alone)
 
 
 def reasons(examined):
@@ -95,3 +100,23 @@ def test_all_times_are_those_of_the_controller():
     evidence = judged(told, hosts={"a": [look, look]})["evidence"]
     assert [one["at"] for one in evidence["nodes"]["w1@a"]["control"]] == [NOW, NOW + 5]
     assert [one["at"] for one in evidence["hosts"]["a"]["samples"]] == [NOW, NOW]
+
+
+def test_silence_means_nothing_where_only_the_url_of_the_broker_was_known():
+    """The application may have another control exchange, or a prefix for its keys."""
+    queues = [{"at": NOW, "queues": {"celery": {"ready": 0, "unacked": 0}}, "broker": BROKER}]
+    silent = dict(samples(), queues=queues)
+    evidence = judged(silent, alone=True)["evidence"]
+    assert [one["answered"] for one in evidence["nodes"]["w1@a"]["control"]] == [None, None]
+    assert evidence["queues"] == {}
+    assert judged(silent)["evidence"]["queues"]["celery"]
+    answered = judged(dict(samples("w1@a"), queues=queues), expected=("w1@a", "w2@a"), alone=True)["evidence"]
+    assert [one["answered"] for one in answered["nodes"]["w2@a"]["control"]] == [False, False]
+
+
+def test_several_samples_of_one_result_are_as_many_looks():
+    look = {"clock": {"began_at": NOW, "ended_at": NOW, "offset": 0, "uncertainty": 0}}
+    evidence = judged(samples("w1@a"), hosts={"a": {"samples": [look, look]}})["evidence"]
+    assert len(evidence["hosts"]["a"]["samples"]) == 2
+    looks = {"a": {"samples": [look]}, "b": {"unreachable": True}, "c": [], "d": look, "e": {"failed": True}}
+    assert reached(looks) == ["a", "d"]

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action taskfleet.celery.celery_fleet_health: has the module ask, and judges on the controller.
+
+What was seen of a fleet may be megabytes. It is read here once, and is neither sent to a host nor kept in a variable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import work
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, judged, problem_of
+
+# What the module takes; the rest is for judging.
+ASKED = ("broker_url", "expected", "elsewhere", "queues", "policy", "timeout")
+CONNECTION = ("celery_python", "app", "chdir", "pythonpath", "environment_file", "environment", "user", "group")
+
+
+class ActionModule(ActionBase):
+    """Ask, join, judge."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the report, and write the evidence where it is asked for."""
+        result = super().run(tmp, task_vars)
+        _validation, params = self.validate_argument_spec(arguments(), required_one_of=[("app", "broker_url")])
+        _refuse_policy(params["policy"])
+        given = {name: params[name] for name in (*CONNECTION, *ASKED) if params[name] is not None}
+        asked = self._execute_module("taskfleet.celery.celery_fleet_health", given, task_vars=task_vars)
+        looks = params["host_evidence"] or self._looks(params, task_vars or {})
+        examined = judged(params, asked, looks, time.time())
+        evidence = examined.pop("evidence")
+        if params["evidence_file"] and not self._task.check_mode:
+            _write(params["evidence_file"], evidence)
+        if params["return_evidence"]:
+            result["evidence"] = evidence
+        result.update(examined, changed=False, work=work(examined["report"], evidence))
+        problem = problem_of(params, asked)
+        result.update(asked=not problem, problem=problem)
+        result.update({name: asked.get(name) for name in ("app_output_tail", "elapsed")})
+        result["visibility_timeout"] = evidence["broker"]["facts"]["visibility_timeout"]
+        return result
+
+    def _looks(self, params: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return by host what was registered of the looks at it."""
+        return {host: task_vars["hostvars"][host].get(params["registered"]) or [] for host in params["hosts"]}
+
+
+def _refuse_policy(given: dict[str, Any]) -> None:
+    try:
+        samples = policy(given)["samples"]
+    except ValueError as error:
+        raise AnsibleActionFail(str(error)) from error
+    if samples < 2:
+        raise AnsibleActionFail(f"policy has samples: {samples}; a verdict needs at least 2")
+
+
+def _write(path: str, evidence: dict[str, Any]) -> None:
+    """Replace the file at once, readable for its owner and group."""
+    directory = os.path.dirname(os.path.abspath(path))
+    os.makedirs(directory, mode=0o750, exist_ok=True)
+    number, part = tempfile.mkstemp(dir=directory)
+    with os.fdopen(number, "w", encoding="utf-8") as stream:
+        json.dump(evidence, stream, indent=1)
+    os.chmod(part, 0o640)
+    os.replace(part, path)

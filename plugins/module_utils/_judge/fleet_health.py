@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What celery_fleet_health takes, and how its action judges what its module brought. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import connection_arguments
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import examine, host_samples
+
+NODE = {
+    "node": {"type": "str", "required": True},
+    "host": {"type": "str", "required": True},
+    "instance": {"type": "str", "required": True},
+    "service": {"type": "str"},
+    "queues": {"type": "list", "elements": "str"},
+    "tasks": {"type": "list", "elements": "str"},
+    "concurrency": {"type": "int"},
+    "pool": {"type": "str"},
+    "autoscale": {"type": "list", "elements": "int"},
+    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+    "limits": {"type": "dict"},
+    "remote_control": {"type": "bool", "default": True},
+    "maintenance": {"type": "bool", "default": False},
+    "rate_limits": {"type": "dict"},
+    "start_grace": {"type": "int"},
+}
+
+
+def arguments():
+    """Return the argument specification."""
+    return dict(
+        connection_arguments(),
+        broker_url={"type": "str", "no_log": True},
+        name={"type": "str", "default": ""},
+        expected={"type": "list", "elements": "dict", "default": [], "options": NODE},
+        elsewhere={"type": "list", "elements": "str", "default": []},
+        beat={"type": "str"},
+        flower={"type": "str"},
+        host_evidence={"type": "dict", "default": {}},
+        registered={"type": "str"},
+        hosts={"type": "list", "elements": "str", "default": []},
+        host={"type": "str", "default": ""},
+        queues={"type": "list", "elements": "str", "default": []},
+        policy={"type": "dict", "default": {}},
+        earlier_problem={"type": "str", "default": ""},
+        evidence_file={"type": "path"},
+        return_evidence={"type": "bool", "default": True},
+        timeout={"type": "float", "default": 20},
+    )
+
+
+def declared(params):
+    """Return what is expected, in the form of docs/evidence.md: what was left out is not there."""
+    nodes = [{key: value for key, value in node.items() if value is not None} for node in params["expected"]]
+    services = {kind: {"host": params[kind]} if params[kind] else None for kind in ("beat", "flower")}
+    return dict(services, app=params["name"], nodes=nodes)
+
+
+def problem_of(params, asked):
+    """Return why the question could not be put, or an empty text: the first reason, where an earlier attempt had one."""
+    problem = asked.get("problem") or (asked.get("msg") if asked.get("failed") else "") or ""
+    return (params["earlier_problem"] or problem) if problem else ""
+
+
+def judged(params, asked, looks, now):
+    """Return report, lines and evidence, from what the module brought and from the looks at the hosts."""
+    alone = not params["app"]
+    told, problem = asked.get("told") or {}, problem_of(params, asked)
+    return examine(
+        declared(params),
+        told,
+        problem,
+        host_samples(looks),
+        params["host"],
+        params["elsewhere"],
+        params["policy"],
+        now,
+        alone,
+    )
