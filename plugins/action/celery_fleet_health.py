@@ -17,9 +17,11 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import work
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, judged, problem_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verification import unverified
 
 # What the module takes; the rest is for judging.
 ASKED = ("broker_url", "expected", "elsewhere", "queues", "policy", "timeout")
@@ -39,14 +41,15 @@ class ActionModule(ActionBase):
         _validation, params = self.validate_argument_spec(arguments(), required_one_of=[("app", "broker_url")])
         _refuse_policy(params["policy"])
         given = {name: params[name] for name in (*CONNECTION, *ASKED) if params[name] is not None}
+        looks = self._looks(params, task_vars or {})
         asked = self._execute_module("taskfleet.celery.celery_fleet_health", given, task_vars=task_vars)
-        looks = params["host_evidence"] or self._looks(params, task_vars or {})
         examined = judged(params, asked, looks, time.time())
         evidence = examined.pop("evidence")
         if params["evidence_file"] and not self._task.check_mode:
             _write(params["evidence_file"], evidence)
         if params["return_evidence"]:
             result["evidence"] = evidence
+        result["unverified"] = unverified(examined["report"], params["expected"])
         result.update(examined, changed=False, work=work(examined["report"], evidence))
         problem = problem_of(params, asked)
         result.update(asked=not problem, problem=problem)
@@ -55,8 +58,26 @@ class ActionModule(ActionBase):
         return result
 
     def _looks(self, params: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Return by host what was registered of the looks at it."""
+        """Return by host what is known of it: from a look that is taken now, or from one that was registered."""
+        if params["look"] is not None:
+            looked = self._task.copy()
+            looked.args = params["look"]
+            return {params["host"]: self._action("taskfleet.celery.celery_host_info", looked).run(task_vars=task_vars)}
+        if params["host_evidence"]:
+            return params["host_evidence"]
         return {host: task_vars["hostvars"][host].get(params["registered"]) or [] for host in params["hosts"]}
+
+    def _action(self, name: str, task: Any) -> ActionBase:
+        """Return another action of the collection, on the same host."""
+        return action_loader.get(
+            name,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
 
 
 def _refuse_policy(given: dict[str, Any]) -> None:

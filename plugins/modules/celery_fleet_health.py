@@ -121,6 +121,11 @@ options:
         host are needed to call a worker stuck. One that could not be had because the host is unreachable will do.
     type: dict
     default: {}
+  look:
+    description:
+      - Options of M(taskfleet.celery.celery_host_info), with which O(host) is looked at before the question is put, in place
+        of O(host_evidence). O(host) is then the host of the task.
+    type: dict
   registered:
     description:
       - Name of the variable that these results were registered in, on each of O(hosts). They are read on the controller, in
@@ -479,6 +484,12 @@ problem:
   returned: success
   type: str
   sample: ""
+unverified:
+  description: A sentence for each of O(expected) that does not work as it was declared, as after a deployment.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 work:
   description: By worker what acting needs of the evidence.
   returned: success

@@ -184,27 +184,6 @@ options:
             description: The application's setting C(task_create_missing_queues).
             type: bool
             default: true
-      deployed:
-        description: What the workers of a host answer after a deployment.
-        type: dict
-        suboptions:
-          instances:
-            description: The instances that run on the host.
-            type: list
-            elements: dict
-            required: true
-          host:
-            description: Name of the host, as it is in the names of the nodes.
-            type: str
-            required: true
-          nodes:
-            description: The replies, by name of the node and by method.
-            type: dict
-            required: true
-          logs:
-            description: How to read the logs, with C(<instance>) where the name of the instance goes.
-            type: str
-            required: true
       beat:
         description: There is exactly one beat for an application.
         type: dict

@@ -39,6 +39,7 @@ def arguments():
         beat={"type": "str"},
         flower={"type": "str"},
         host_evidence={"type": "dict", "default": {}},
+        look={"type": "dict"},
         registered={"type": "str"},
         hosts={"type": "list", "elements": "str", "default": []},
         host={"type": "str", "default": ""},

@@ -56,6 +56,11 @@ def test_looks_are_read_from_the_hosts():
     assert set(result["work"]) == {"w1@web1"}
 
 
+def test_nodes_that_do_not_work_are_named():
+    (sentence,) = run(GOOD)[0]["unverified"]
+    assert sentence.startswith("w1@web1 is unknown/")
+
+
 def test_evidence_is_written_on_the_controller(tmp_path):
     path = tmp_path / "reports/evidence.json"
     result, _given = run(GOOD, evidence_file=str(path), return_evidence=False)
