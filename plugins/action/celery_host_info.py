@@ -35,7 +35,9 @@ class ActionModule(ActionBase):
         sent = time.time()
         result.update(
             self._execute_module(
-                task_vars=task_vars, wrap_async=self._task.async_val and not self._connection.has_native_async
+                "taskfleet.celery.celery_host_info",
+                task_vars=task_vars,
+                wrap_async=self._task.async_val and not self._connection.has_native_async,
             )
         )
         returned = time.time()
