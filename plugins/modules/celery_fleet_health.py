@@ -206,7 +206,7 @@ EXAMPLES = r"""
       worker-1: "{{ look.results }}"
   register: fleet
 
-- name: Say what is not well
+- name: Show what is unhealthy
   ansible.builtin.debug:
     msg: "{{ fleet.lines }}"
 """
@@ -464,7 +464,7 @@ report:
       elements: str
       sample: ["w1@worker-1"]
 lines:
-  description: For the terminal, a line for each worker that is not well, and a summary as the last.
+  description: For the terminal, a line for each unhealthy worker, and a summary as the last.
   returned: success
   type: list
   elements: str

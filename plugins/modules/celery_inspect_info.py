@@ -17,7 +17,7 @@ description:
     these workers have answered.
   - Does not fail when the broker or a worker does not answer, but says so. It fails when the interpreter cannot be
     started.
-  - A worker that does not answer need not be ill. A busy worker with the solo pool does not answer, nor does one whose
+  - A worker that does not answer need not be unhealthy. A busy worker with the solo pool does not answer, nor does one whose
     remote control is off.
 extends_documentation_fragment:
   - taskfleet.celery._attributes

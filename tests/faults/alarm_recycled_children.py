@@ -10,7 +10,7 @@ def inject(fleet):
 
 
 def settled(fleet):
-    return not fleet.ill([NODE])
+    return not fleet.unhealthy([NODE])
 
 
 def undo(fleet):

@@ -13,7 +13,7 @@ def inject(fleet):
 
 
 def settled(fleet):
-    return not fleet.ill([NODE]) and fleet.heartbeats()[NODE]["received_total"] > 0
+    return not fleet.unhealthy([NODE]) and fleet.heartbeats()[NODE]["received_total"] > 0
 
 
 def undo(fleet):

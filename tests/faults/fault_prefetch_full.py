@@ -10,7 +10,7 @@ def inject(fleet):
 
 
 def settled(fleet):
-    if fleet.ill([NODE]):
+    if fleet.unhealthy([NODE]):
         return False
     if not getattr(settled, "sent", False):
         settled.sent = True

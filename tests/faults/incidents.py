@@ -11,7 +11,7 @@ heals them all, while a ledger of tasks runs through the fleet. A file of its ow
     WHEN        early or late: before the others of its round, when it takes long to come about, or after them (may be
                 left out, as may all below)
     settled     answers whether it has come about
-    relieve     takes the cause away that no restart mends, before restart_idle
+    relieve     takes the cause away that no restart fixes, before restart_idle
     undo        puts right what restart_idle has to leave alone
     healed      further proof that it is healed
     find        takes from a report what is said of it, where that is not the verdict on NODE
@@ -151,25 +151,25 @@ class Fleet:
         """Return what a worker's sentinel complains of, or an empty text."""
         return self.heartbeats().get(name, {}).get("problem", "")
 
-    def ill(self, names=None):
+    def unhealthy(self, names=None):
         """Return the workers that do not run, or whose sentinel says that they do not work."""
         running, beats = pids(), self.heartbeats()
         workers = [worker for worker in self.host.workers if names is None or worker.instance in names]
         return [one.instance for one in workers if not well(one, running[one.node], beats.get(one.instance))]
 
-    def mend(self):
+    def fix(self):
         """Bring the fleet back from a round that was broken off."""
         told = self.host.on.run("ls /var/lib/shop/*.json").stdout.split()
         changed = {Path(path).stem for path in told}
         self.host.on.run("iptables -F; rm -f /var/lib/shop/*.json; systemctl start redis-server")
         self.host.on.run("systemctl stop laptop second twin")
         self.host.on.run("systemctl kill --signal=CONT --kill-whom=all 'shop-*.service'; systemctl reset-failed")
-        for name in changed.union(self.ill()):
+        for name in changed.union(self.unhealthy()):
             self.restart(name)
 
     def wait_well(self):
         """Wait until all workers are well."""
-        wait_for(lambda: not self.ill(), "all workers are well, by the word of their sentinels")
+        wait_for(lambda: not self.unhealthy(), "all workers are well, by the word of their sentinels")
 
 
 def well(worker, pid, beat):
@@ -223,7 +223,7 @@ def all_incidents():
 
 
 class Watch(threading.Thread):
-    """Notes when each ill worker is well again."""
+    """Notes when each unhealthy worker is well again."""
 
     def __init__(self, fleet, incidents, before):
         super().__init__(daemon=True)
@@ -239,9 +239,9 @@ class Watch(threading.Thread):
 
     def look(self):
         """Note those that are well, and another process than before."""
-        ill, running = self.fleet.ill(self.open), pids()
+        unhealthy, running = self.fleet.unhealthy(self.open), pids()
         for name in list(self.open):
-            if name not in ill and running[self.fleet.node(name)] != self.before[self.fleet.node(name)]:
+            if name not in unhealthy and running[self.fleet.node(name)] != self.before[self.fleet.node(name)]:
                 one = self.open.pop(name)
                 one.seconds = round(time.monotonic() - one.begun, 1)
 
@@ -283,7 +283,7 @@ def play(incidents, fleet):
             story.sent = len(ledger.sent)
             story.held = fleet.redis("HVALS", "unacked") if story.lost else ""
     except BaseException:
-        fleet.mend()
+        fleet.fix()
         raise
     hit = {fleet.node(one.NODE) for one in incidents if one.NODE and getattr(one.told, "MOVES", one.ACTION != "none")}
     story.touched = sorted(moved(before) - hit)

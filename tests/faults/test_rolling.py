@@ -16,8 +16,8 @@ def fleet():
     fleet = Fleet()
     fleet.wait_well()
     yield fleet
-    if fleet.ill():
-        fleet.mend()
+    if fleet.unhealthy():
+        fleet.fix()
 
 
 def away(fleet):

@@ -1,4 +1,4 @@
-"""RabbitMQ meets its memory limit, and blocks who publishes: no restart of a worker mends that."""
+"""RabbitMQ meets its memory limit, and blocks who publishes: no restart of a worker fixes that."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def test_memory_alarm_is_named_and_nobody_is_touched(limit):
         limit(0.4)
         wait_for(lambda: HOST.on.run(alarmed).rc == 0, "the alarm is over")
         wait_until_content(HOST.workers)
-        wait_for(lambda: playbook("health").ill == {}, "all are well")
+        wait_for(lambda: playbook("health").unhealthy == {}, "all are well")
         assert ledger.lost() == {}
     assert pids() == before

@@ -51,7 +51,7 @@ def test_too_few_processes():
         wait_for(lambda: len(ledger.done()) == 200, "the backlog is worked off")
         assert set(ledger.done().values()) == {1}
         run = concluded("health", celery_health_max_queue=50)
-        assert (run.ill, ("queue_backlog", "celery") in run.findings) == ({}, False), run.causes
+        assert (run.unhealthy, ("queue_backlog", "celery") in run.findings) == ({}, False), run.causes
     finally:
         back = playbook("scale")
     assert back.rc == 0, back.stdout
@@ -83,4 +83,4 @@ def test_purge_can_be_undone():
     assert playbook("restore", celery_dump_from=dump).rc == 0
     assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}

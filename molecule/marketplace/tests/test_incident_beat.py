@@ -19,14 +19,14 @@ def test_beat_is_down():
     beat, before = Service(host, "beat"), pids()
     beat.stop()
     run = concluded("health")
-    assert run.ill == {"beat": ("down", "not_running")}
+    assert run.unhealthy == {"beat": ("down", "not_running")}
     assert run.rc != 0
     # Its log's last lines are in the evidence; what starts it is the deployment, which changes nothing else.
     deployed("--limit=celery_beat")
     assert beat.is_running
     sent = totals(host)
     wait_for(lambda: totals(host) > sent, "beat sends again")
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}
     assert pids() == before
 
 
@@ -38,9 +38,9 @@ def test_beat_does_not_tick():
     # Its watchdog, which this inventory makes slow, leaves the time for a look.
     host.check(f"systemctl kill --kill-whom=main --signal=STOP {beat.name}.service")
     run = concluded("health")
-    assert run.ill == {"beat": ("stuck", "loop_stalled")}
+    assert run.unhealthy == {"beat": ("stuck", "loop_stalled")}
     wait_for(lambda: beat.pid not in (0, old), "the watchdog has started it again")
     sent = totals(host)
     wait_for(lambda: totals(host) > sent, "beat sends again")
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}
     assert pids() == before

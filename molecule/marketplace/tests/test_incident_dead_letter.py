@@ -29,7 +29,7 @@ def dead(host):
 def failures_are_found():
     """Health looks for queues and failures for half a second, which a busy machine may take for something else."""
     run = concluded("health")
-    assert run.ill == {}, run.causes
+    assert run.unhealthy == {}, run.causes
     return {("uncovered_queue", "dead_letter"), ("failures", "tasks")} <= run.findings
 
 
@@ -44,12 +44,12 @@ def test_what_fails_for_good_is_kept_and_delivered_later():
         wait_for(failures_are_found, "health names the queue that nobody consumes, and the failures")
     finally:
         notifications(host, "accepted")
-    # The cause is mended: one worker works them off, and lets go of the queue.
+    # The cause is fixed: one worker works them off, and lets go of the queue.
     for command in ("add_consumer", "cancel_consumer"):
         host.ask("celery_control", command=command, queue="dead_letter", destination=[NODE])
         assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
     assert dead(host) == 0
     run = concluded("health")
-    assert run.ill == {}, run.causes
+    assert run.unhealthy == {}, run.causes
     assert ("uncovered_queue", "dead_letter") not in run.findings

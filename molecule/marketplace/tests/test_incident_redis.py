@@ -22,7 +22,7 @@ def test_redis_is_down():
             run = playbook("restart_idle")
         finally:
             host.check("systemctl start redis-server")
-        # Named, and left alone: a restart cannot mend a broker.
+        # Named, and left alone: a restart cannot fix a broker.
         assert run.verdicts == {"celery@market": ("unknown", "broker_unreachable")}, run.causes
         assert run.report["beat"]["reason"] == "broker_unreachable"
         assert run.report["broker"]["reachable"] is False
@@ -32,7 +32,7 @@ def test_redis_is_down():
         assert ledger.lost() == {}
         assert set(ledger.done().values()) == {1}
     # A worker of Celery 5.7 that held a late task ends by itself ("Unrecoverable error"), and systemd starts it.
-    wait_for(lambda: playbook("health").ill == {}, "all are well, and nobody was restarted for it")
+    wait_for(lambda: playbook("health").unhealthy == {}, "all are well, and nobody was restarted for it")
     assert beat.pid == old
 
 

@@ -20,7 +20,7 @@ def sent(host):
 def works(host):
     before = sent(host)
     wait_for(lambda: sent(host) > before, "beat sends")
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}
 
 
 def schedule(host):
@@ -40,7 +40,7 @@ def test_schedule_belongs_to_root():
     wait_for(lambda: "FATAL" in host.on.run(f"supervisorctl status {beat.name}").stdout, "supervisor gives up")
     assert "PermissionError" in beat.log(60)
     run = concluded("health")
-    assert set(run.ill) == {"beat"}, run.causes
+    assert set(run.unhealthy) == {"beat"}, run.causes
     done = playbook("beat_reset")
     assert done.rc == 0, done.stdout
     works(host)

@@ -46,7 +46,7 @@ def test_bad_code_is_named_and_the_deployment_of_good_code_heals():
     # A restart does not help, so nobody is restarted.
     assert run.restarted == []
     deployed()
-    wait_for(lambda: playbook("health").ill == {}, "all are well")
+    wait_for(lambda: playbook("health").unhealthy == {}, "all are well")
     assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
 
@@ -65,7 +65,7 @@ def test_bad_code_does_not_reach_the_workers(tmp_path):
     assert pids() == before
     deployed()
     assert pids() == before
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}
 
 
 def test_a_memory_limit_is_named_and_a_higher_one_heals():
@@ -79,8 +79,8 @@ def test_a_memory_limit_is_named_and_a_higher_one_heals():
         assert run.verdicts[worker.node] == ("down", "crash_looping")
         assert "its memory is limited to 30 MiB" in run.causes[worker.node]
         # A restart does not help, and the other worker is well.
-        assert (run.restarted, set(run.ill)) == ([], {worker.node})
+        assert (run.restarted, set(run.unhealthy)) == ([], {worker.node})
         deployed("--limit=omega")
-        wait_for(lambda: playbook("health").ill == {}, "all are well")
+        wait_for(lambda: playbook("health").unhealthy == {}, "all are well")
         assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}

@@ -15,11 +15,11 @@ def test_it_hangs():
     old = flower.pid
     host.check(f"kill -STOP {old}")
     run = concluded("health")
-    assert run.ill == {"flower": ("stuck", "loop_stalled")}
+    assert run.unhealthy == {"flower": ("stuck", "loop_stalled")}
     done = playbook("flower_reset")
     assert done.rc == 0, done.stdout
     wait_for(lambda: flower.pid not in (0, old), "it is another process")
-    wait_for(lambda: playbook("health").ill == {}, "all are well")
+    wait_for(lambda: playbook("health").unhealthy == {}, "all are well")
     assert pids() == before
 
 
@@ -35,5 +35,5 @@ def test_its_database_is_damaged():
     host.on.run(f"systemctl start --no-block {flower.name}.service")
     done = playbook("flower_reset")
     assert done.rc == 0, done.stdout
-    wait_for(lambda: playbook("health").ill == {}, "all are well")
+    wait_for(lambda: playbook("health").unhealthy == {}, "all are well")
     assert pids() == before

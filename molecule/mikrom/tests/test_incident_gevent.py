@@ -36,7 +36,7 @@ def inventory(tmp_path):
         yield path
     finally:
         deployed(f"--limit={host.name}")
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}
 
 
 def test_what_blocks_is_named_under_gevent_and_does_no_harm_under_prefork(inventory):

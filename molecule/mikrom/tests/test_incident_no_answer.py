@@ -18,12 +18,12 @@ def test_only_the_silent_worker_is_restarted():
         silent.host.check(f"kill -STOP {silent.pid}")
         seen = concluded("health")
         assert seen.verdicts[silent.node] == ("stuck", "loop_stalled"), seen.causes
-        assert [node for node in seen.ill if node != silent.node] == []
+        assert [node for node in seen.unhealthy if node != silent.node] == []
         run = concluded("restart_idle")
         assert run.rc == 0, run.stdout
         assert run.restarted == [silent.node]
         well = decided(run)
-        assert well.ill == {}, well.causes
+        assert well.unhealthy == {}, well.causes
         assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
     assert moved(before) == {silent.node}

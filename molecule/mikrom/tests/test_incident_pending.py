@@ -12,7 +12,7 @@ pytestmark = pytest.mark.whole
 def queue_is_found():
     """Health looks for queues for half a second, which a busy machine may take for something else."""
     run = concluded("health")
-    assert run.ill == {}, run.causes
+    assert run.unhealthy == {}, run.causes
     return ("uncovered_queue", "mikrom") in run.findings
 
 
@@ -28,6 +28,6 @@ def test_the_queue_is_named_and_worked_off():
             assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
     run = concluded("health")
-    assert (run.ill, ("uncovered_queue", "mikrom") in run.findings) == ({}, False), run.causes
+    assert (run.unhealthy, ("uncovered_queue", "mikrom") in run.findings) == ({}, False), run.causes
     assert playbook("canary").rc == 0
     assert pids() == before

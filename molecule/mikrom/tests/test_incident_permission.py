@@ -18,8 +18,8 @@ def test_a_worker_does_not_need_the_directory_and_the_deployment_mends_it():
     worker.stop()
     worker.start()
     host.answers("ping", worker.node)
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}
     deployed("--limit=alpha")
     told = host.on.file(directory)
     assert (told.user, told.group, oct(told.mode)) == ("mikrom", "mikrom", "0o755")
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}

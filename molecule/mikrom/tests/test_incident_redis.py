@@ -44,7 +44,7 @@ def test_redis_does_not_run():
         again = len(ledger.sent)
         wait_for(lambda: len(ledger.sent) > again + 10, "tasks are sent again")
         assert ledger.lost() == {}
-    wait_for(lambda: playbook("health").ill == {}, "all are well, and nobody was restarted for it")
+    wait_for(lambda: playbook("health").unhealthy == {}, "all are well, and nobody was restarted for it")
 
 
 def test_password_is_another():
@@ -58,7 +58,7 @@ def test_password_is_another():
         assert own not in run.stdout
     finally:
         change_password(broker, "another", own)
-    wait_for(lambda: playbook("health").ill == {}, "all are well, and nobody was restarted for it")
+    wait_for(lambda: playbook("health").unhealthy == {}, "all are well, and nobody was restarted for it")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_second_worker_beside_the_first():
         assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
     assert pids() == before
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}
 
 
 def test_priorities_are_obeyed():
@@ -61,4 +61,4 @@ def test_priorities_are_obeyed():
         places = {one: [place for place, other in enumerate(own) if other == one] for one in sorted(set(own))}
         means = [statistics.mean(found) for found in places.values()]
         assert means == sorted(means), own
-    assert concluded("health").ill == {}
+    assert concluded("health").unhealthy == {}

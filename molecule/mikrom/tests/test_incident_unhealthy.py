@@ -38,7 +38,7 @@ def test_blocking_tasks_do_not_make_a_worker_unhealthy():
         with attempts(app.host, rate=20, limit=4) as first, attempts(app.host, rate=0.1) as further:
             wait_for(lambda: len(operations(app.host)) >= 4, "four tasks wait for a host that does not answer")
             run = concluded("restart_idle")
-            assert (run.ill, run.restarted, run.rc) == ({}, [], 0), run.causes
+            assert (run.unhealthy, run.restarted, run.rc) == ({}, [], 0), run.causes
             assert "busy" in {reason for _verdict, reason in run.verdicts.values()}, run.causes
             for worker in app.workers:
                 command = f"{worker.host.facts['bin_dir']}/mikrom-worker-probe {worker.instance}"

@@ -65,7 +65,7 @@ def aborted_with_a_traceback(service):
     if service.systemd:
         assert f"Watchdog timeout (limit {WATCHDOG}s)" in log
     else:
-        assert f"aborting {old}" in Service(service.host, "worker-health").log(1000)
+        assert f"sending SIGABRT to {old}" in Service(service.host, "worker-health").log(1000)
     assert "Fatal Python error: Aborted" in log
     assert 'File "' in log
 

@@ -40,7 +40,7 @@ class Run:
         return {told["node"]: (told["verdict"], told["reason"]) for told in (self.report or {"nodes": ()})["nodes"]}
 
     @property
-    def ill(self):
+    def unhealthy(self):
         """Return {node, "beat" or "flower": (verdict, reason)} of all that are neither healthy nor still starting."""
         told = self.report or {"nodes": (), "beat": None, "flower": None}
         singles = {kind: (told[kind]["verdict"], told[kind]["reason"]) for kind in ("beat", "flower") if told[kind]}
@@ -53,7 +53,7 @@ class Run:
     @property
     def is_decided(self):
         """Whether there is a verdict on everything."""
-        return "unknown" not in {verdict for verdict, _reason in self.ill.values()}
+        return "unknown" not in {verdict for verdict, _reason in self.unhealthy.values()}
 
     @property
     def findings(self):

@@ -93,7 +93,7 @@ def prepare(batches, result, expected):
 
 
 def heal_plan(result, expected, policy, last_restarts, now):
-    """Return the plan to mend what is stuck or down, with all that carrying it out needs."""
+    """Return the plan to fix what is stuck or down, with all that carrying it out needs."""
     made = plan(result["report"], policy, last_restarts, now)
     return dict(made, batches=prepare(made["batches"], result, expected))
 
@@ -101,7 +101,7 @@ def heal_plan(result, expected, policy, last_restarts, now):
 def rolling_plan(result, expected, chosen, fraction, done=()):
     """Return the plan to restart the chosen nodes, so that of no queue more than the fraction of its workers is away.
 
-    One worker of a queue may always be away, unless others of it are ill: those count as away all the time. Nodes in
+    One worker of a queue may always be away, unless others of it are unhealthy: those count as away all the time. Nodes in
     ``done`` were restarted by an earlier run.
     """
     declared = {node["node"]: set(node.get("queues") or ()) for node in expected}
@@ -130,14 +130,14 @@ def _hold(broker):
 
 
 def _rooms(nodes, declared, fraction):
-    """Return by queue how many of its workers may be away beside those that are ill."""
-    workers, ill = {}, {}
+    """Return by queue how many of its workers may be away beside those that are unhealthy."""
+    workers, unhealthy = {}, {}
     verdicts = {told["node"]: told["verdict"] for told in nodes}
     for node, names in declared.items():
         for name in names:
             workers[name] = workers.get(name, 0) + 1
-            ill[name] = ill.get(name, 0) + (verdicts.get(node, "unknown") not in WELL)
-    return {name: max(1, floor(count * fraction)) - ill[name] for name, count in workers.items()}
+            unhealthy[name] = unhealthy.get(name, 0) + (verdicts.get(node, "unknown") not in WELL)
+    return {name: max(1, floor(count * fraction)) - unhealthy[name] for name, count in workers.items()}
 
 
 def _why_not_rolling(told, declared, rooms, chosen, done):
@@ -148,10 +148,10 @@ def _why_not_rolling(told, declared, rooms, chosen, done):
     if told["node"] in done:
         return "it was restarted before"
     if told["verdict"] not in WELL:
-        return "{verdict}/{reason}: mend it first".format(**told)
+        return "{verdict}/{reason}: fix it first".format(**told)
     short = sorted(name for name in declared[told["node"]] if rooms[name] < 1)
     if short:
-        return "too many other workers of {0} are ill: mend them first".format(", ".join(short))
+        return "too many other workers of {0} are unhealthy: fix them first".format(", ".join(short))
     return ""
 
 
@@ -277,7 +277,7 @@ def _proof(told, pid, result):
 
 
 def unproven(told):
-    """Return the workers of these outcomes that are well again, and that nothing has gone through yet."""
+    """Return the workers of these outcomes that are verified, and that nothing has gone through yet."""
     return [one["node"] for one in told if one["verified"] and not one["proof"]]
 
 

@@ -73,7 +73,7 @@ def _order(told):
 def _why_not(told, policy, hold, full, last_restarts, now):
     """Why a node is left alone, or an empty text."""
     if told["action"] == NONE:
-        return "{0}/{1}: {2}".format(told["verdict"], told["reason"], told["remedy"] or "nothing to mend.")
+        return "{0}/{1}: {2}".format(told["verdict"], told["reason"], told["remedy"] or "nothing to fix.")
     if told["verdict"] not in policy["heal_verdicts"]:
         return "{0} is not among the verdicts to heal ({1})".format(told["verdict"], ", ".join(policy["heal_verdicts"]))
     if hold:

@@ -31,7 +31,7 @@ TAIL_BYTES = 4096
 # From the end of the answer's pipe to the end of the process.
 CLOSED_GRACE = 1.0
 
-# Refusals: nothing of the application ran, the caller has to mend an argument or the host.
+# Refusals: nothing of the application ran, the caller has to fix an argument or the host.
 REFUSALS = ("interpreter_missing", "not_permitted", "user_unknown", "directory_missing")
 
 # What one file of the collection imports of another, in the form that all have.

@@ -52,7 +52,7 @@ def _scan(folder, prefix, above, found):
         elif entry.is_file():
             found[prefix + entry.name] = describe(entry.path)
         elif entry.is_symlink():
-            raise TreeError("%s is a link that leads nowhere; mend or remove it" % entry.path)
+            raise TreeError("%s is a link that leads nowhere; fix or remove it" % entry.path)
 
 
 def describe(path):

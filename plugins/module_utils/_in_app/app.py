@@ -225,7 +225,7 @@ def installed():
 
 
 def fit(versions, broker, refused=""):
-    """Return whether celery, kombu and the client library fit each other, and what would mend it."""
+    """Return whether celery, kombu and the client library fit each other, and what would fix it."""
     from importlib import metadata
 
     def requirements(name):

@@ -43,8 +43,8 @@ REASONS = {
         "Restart it. Give the transport socket_keepalive, socket_timeout and health_check_interval.",
     ),
     "not_running": (DOWN, START, "Start the service."),
-    "crash_looping": (DOWN, NONE, "Read the last lines of its log and mend the cause. A restart does not help."),
-    "start_failed": (DOWN, NONE, "Read the last lines of its log and mend the cause. A restart does not help."),
+    "crash_looping": (DOWN, NONE, "Read the last lines of its log and fix the cause. A restart does not help."),
+    "start_failed": (DOWN, NONE, "Read the last lines of its log and fix the cause. A restart does not help."),
     "wrong_queues": (
         MISCONFIGURED,
         NONE,
@@ -57,12 +57,12 @@ REASONS = {
     ),
     "clock_drift": (MISCONFIGURED, NONE, "Synchronise the clock of the host. Do not restart workers for it."),
     "duplicate_name": (MISCONFIGURED, NONE, "Find the second process of this name, and stop or rename it."),
-    "result_backend_unreachable": (MISCONFIGURED, NONE, "Mend the result backend, or the way to it."),
+    "result_backend_unreachable": (MISCONFIGURED, NONE, "Fix the result backend, or the way to it."),
     "unexpected_node": (MISCONFIGURED, NONE, "Declare it in the inventory, or stop it where it runs."),
     "pool_respawning": (
         MISCONFIGURED,
         NONE,
-        "Mend what a pool process does at its birth, or raise worker_proc_alive_timeout. A restart does not help.",
+        "Fix what a pool process does at its birth, or raise worker_proc_alive_timeout. A restart does not help.",
     ),
     "prefetch_full": (
         MISCONFIGURED,
@@ -71,7 +71,7 @@ REASONS = {
     ),
     "task_overrun": (MISCONFIGURED, NONE, "Look at what the task waits for. Revoke it with terminate if it must end."),
     "control_unreachable": (MISCONFIGURED, NONE, "Do not restart it. Look at the control exchange and the reply key."),
-    "broker_unreachable": (UNKNOWN, NONE, "Mend the broker, or the way to it. Do not restart workers."),
+    "broker_unreachable": (UNKNOWN, NONE, "Fix the broker, or the way to it. Do not restart workers."),
     "broker_refusing": (
         UNKNOWN,
         NONE,
@@ -79,7 +79,7 @@ REASONS = {
     ),
     "host_unreachable": (UNKNOWN, NONE, "Make the host reachable for Ansible, and look again."),
     "insufficient_evidence": (UNKNOWN, NONE, "Supply what is missing, or send a canary task."),
-    "probe_failed": (UNKNOWN, NONE, "Mend the probe; it says nothing about the worker."),
+    "probe_failed": (UNKNOWN, NONE, "Fix the probe; it says nothing about the worker."),
 }
 
 # What no single node is guilty of: the remedy.

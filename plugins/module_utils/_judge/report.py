@@ -89,7 +89,7 @@ def _queue(samples):
 
 
 def lines(told):
-    """Return one line for each node, service and finding that is not well, and a summary as the last."""
+    """Return one line for each node, service and finding that is not healthy, and a summary as the last."""
     found = []
     for group in _grouped([node for node in told["nodes"] if node["verdict"] != HEALTHY]):
         found.append(_line(_names(group), group[0]))

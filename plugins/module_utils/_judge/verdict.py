@@ -117,7 +117,7 @@ def proven(outcome, fleet, beats=()):
     """Return what a rule has found, unless it calls a worker stuck without proof.
 
     The proof is a signal from outside the control plane that holds in two samples, with a broker that was well all the
-    time: what hangs together with the broker is not mended by a restart.
+    time: what hangs together with the broker is not fixed by a restart.
     """
     if verdict_of(outcome["reason"]) != STUCK:
         return outcome

@@ -1039,7 +1039,7 @@ class Beat(Reporter):
         return beat, vouch, False
 
     def ask_broker(self):
-        """Does something listen where the broker should? A beat that cannot send is not mended by a restart."""
+        """Does something listen where the broker should? A beat that cannot send is not fixed by a restart."""
         connection = self.app.connection_for_write()
         host, port = connection.hostname, connection.port or connection.transport.default_port
         if "://" in (host or ""):

@@ -21,7 +21,7 @@ class NotificationError(Exception):
 
 
 class DeadLetter(Task):
-    """A task that fails for good is sent once more, to a queue that waits for somebody to mend the cause."""
+    """A task that fails for good is sent once more, to a queue that waits for somebody to fix the cause."""
 
     def on_failure(self, exc, task_id, args, kwargs, einfo):
         logger.error("goes to %s: %r", DEAD_LETTER, exc)

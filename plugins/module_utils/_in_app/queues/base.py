@@ -11,13 +11,13 @@ RESERVE = 0.5
 
 
 class Refusal(Exception):
-    """What the caller has to mend: nothing was changed, and the broker is not to blame."""
+    """What the caller has to fix: nothing was changed, and the broker is not to blame."""
 
 
 def in_time(clock):
     """Stop while there is time to leave things in order."""
     if clock.left() < 2 * RESERVE:
-        raise Refusal("the time did not do; no message is lost. Run it again with a longer timeout")
+        raise Refusal("ran out of time; no message is lost. Run it again with a longer timeout")
 
 
 def unknown_queue():

@@ -205,7 +205,7 @@ class RedisQueues:
         return None if bound is None else unbound - bound
 
     def all_bound(self, seconds):
-        """Return the names of all queues that any exchange leads to, or None when the time did not do."""
+        """Return the names of all queues that any exchange leads to, or None when it ran out of time."""
         end = time.monotonic() + seconds
         pattern = re.sub(r"([*?\[\]\\])", r"\\\1", self.binding % "") + "*"
         bound, cursor = set(), 0

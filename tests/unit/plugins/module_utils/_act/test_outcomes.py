@@ -110,7 +110,7 @@ def test_who_is_ill_counts_as_away():
     batches, made = rolling(nodes)
     assert batches == [["d", "f"], ["e"]]
     assert [told["why"] for told in made["left_alone"] if told["node"] == "a@h"] == [
-        "too many other workers of mail are ill: mend them first"
+        "too many other workers of mail are unhealthy: fix them first"
     ]
     assert rolling(nodes, fraction=0.67)[0][0] == ["a", "d", "e", "f"]
 
@@ -121,7 +121,7 @@ def test_rolling_goes_on_where_it_stopped_and_touches_only_the_chosen():
     assert batches == [["e"]]
     assert {told["node"]: told["why"] for told in made["left_alone"]} == {
         "a@h": "it was restarted before",
-        "b@h": "stuck/loop_stalled: mend it first",
+        "b@h": "stuck/loop_stalled: fix it first",
         "c@h": "it was not chosen",
         "d@h": "it was not chosen",
         "f@h": "it was not chosen",
