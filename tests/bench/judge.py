@@ -13,7 +13,7 @@ import time
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import report
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import Fleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
 
 ROUNDS = 3
 
@@ -31,7 +31,7 @@ def timed(call):
 
 def with_stuck(count):
     """Return a fleet of which one in ten is stuck."""
-    fleet = Fleet(count)
+    fleet = ExampleFleet(count)
     for node in fleet.nodes[::10]:
         fleet.silent(node).beat_says(node=node, loop_age=(40.0, 45.0))
     return fleet
@@ -39,7 +39,7 @@ def with_stuck(count):
 
 def compared(count):
     """Return a fleet in which each node is compared with all others: no client is known, and a rate limit holds tasks."""
-    fleet = Fleet(count, sentinel=False)
+    fleet = ExampleFleet(count, sentinel=False)
     for sample in fleet.broker:
         sample["result"]["clients"] = []
         sample["result"]["queues"]["default"].update(ready=count, unacked=count)

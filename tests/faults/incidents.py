@@ -56,7 +56,7 @@ PATIENCE = {"celery_health_start_grace": 40, "celery_health_interval": 5, "celer
 OPEN_BRAKES = {"celery_heal_max_fraction": 1.0, "celery_heal_cooldown": 0}
 
 
-class Fleet:
+class LabFleet:
     """The one host of the scenario, by what can be done to it."""
 
     def __init__(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from awx import run_as_awx
 from helpers import wait_for
-from incidents import OPEN_BRAKES, PATIENCE, Fleet
+from incidents import OPEN_BRAKES, PATIENCE, LabFleet
 from lab import moved, pids
 
 QUEUE = "archive"  # that nobody consumes
@@ -13,7 +13,7 @@ QUEUE = "archive"  # that nobody consumes
 
 @pytest.fixture
 def fleet():
-    fleet = Fleet()
+    fleet = LabFleet()
     fleet.wait_well()
     return fleet
 

@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 import pytest
-from incidents import QUICK_ROUND, ROUNDS, Fleet, all_incidents, play
+from incidents import QUICK_ROUND, ROUNDS, LabFleet, all_incidents, play
 
 INCIDENTS = all_incidents()
 TABLE = Path(__file__).resolve().parents[2] / ".cache" / "faults.json"
@@ -18,7 +18,7 @@ def story_of(name):
     """Play a round when the first of its incidents is asked for."""
     if name not in STORIES:
         try:
-            STORIES[name] = play([one for one in INCIDENTS if name == one.ROUND], Fleet())
+            STORIES[name] = play([one for one in INCIDENTS if name == one.ROUND], LabFleet())
             write_table()
         except BaseException as error:
             STORIES[name] = error
@@ -40,7 +40,7 @@ def test_incident(incident):
     assert incident.action == incident.ACTION, story.heal.stdout
     if incident.ACTION != "none":
         assert incident.seconds is not None
-    assert incident.do("healed", Fleet())
+    assert incident.do("healed", LabFleet())
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name, marks=marks(name)) for name in ROUNDS])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from awx import run_as_awx
 from helpers import Service, wait_for
-from incidents import Fleet
+from incidents import LabFleet
 
 SCHEDULE = "/var/lib/shop/celerybeat-schedule"
 DATABASE = "/var/lib/shop/flower"
@@ -13,7 +13,7 @@ DATABASE = "/var/lib/shop/flower"
 
 @pytest.fixture
 def fleet():
-    return Fleet()
+    return LabFleet()
 
 
 def test_damaged_schedule_and_a_second_beat(fleet, tmp_path):

@@ -7,13 +7,13 @@ import threading
 from collections import Counter
 
 import pytest
-from incidents import PATIENCE, Fleet, steady_tasks
+from incidents import PATIENCE, LabFleet, steady_tasks
 from lab import moved, pids, playbook, report_directory
 
 
 @pytest.fixture
 def fleet():
-    fleet = Fleet()
+    fleet = LabFleet()
     fleet.wait_well()
     yield fleet
     if fleet.unhealthy():

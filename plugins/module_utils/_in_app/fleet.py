@@ -72,7 +72,7 @@ def main(arguments, tell):
         # A second look, so that a broker that is being restarted is not taken for one that is gone.
         tell.more(control=again(app, urls, clock))
         return {}
-    fleet = Fleet(app, connection, broker, exchanges, arguments)
+    fleet = Inquiry(app, connection, broker, exchanges, arguments)
     gone = False
     for number in range(arguments["samples"]):
         begun = time.monotonic()
@@ -101,7 +101,7 @@ def again(app, urls, clock):
     return seen(first_broker(app, urls, max(min(REACH, clock.left()), 0.1))[0])
 
 
-class Fleet:
+class Inquiry:
     """The workers and the queues behind one connection."""
 
     def __init__(self, app, connection, broker, exchanges, arguments):

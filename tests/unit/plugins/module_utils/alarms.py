@@ -16,11 +16,11 @@ from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults
     fork_spiral,
     no_socket,
 )
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, Fleet, task
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, ExampleFleet, task
 
 
 def solo_busy():
-    fleet = Fleet(pool="solo").silent().work_waits().main_says(switches=0)
+    fleet = ExampleFleet(pool="solo").silent().work_waits().main_says(switches=0)
     running = [{"id": "id-1", "name": "shop.slow", "started": T0 - 60, "soft": None, "hard": 240, "pid": 1000}]
     return fleet.beat_says(loop_age=(55.0, 60.0), active=running, active_count=1)
 
@@ -37,38 +37,38 @@ def solo_busy_without_limit():
 
 
 def solo_busy_without_sentinel():
-    return Fleet(pool="solo", sentinel=False).silent().queue_says(unacked=1).main_says(switches=0)
+    return ExampleFleet(pool="solo", sentinel=False).silent().queue_says(unacked=1).main_says(switches=0)
 
 
 def solo_counting_without_sentinel():
-    return Fleet(pool="solo", sentinel=False).silent().main_says(cpu_seconds=1.0, switches=50)
+    return ExampleFleet(pool="solo", sentinel=False).silent().main_says(cpu_seconds=1.0, switches=50)
 
 
 def solo_silent_without_a_sign():
-    return Fleet(pool="solo", sentinel=False).silent().work_waits().main_says(switches=0)
+    return ExampleFleet(pool="solo", sentinel=False).silent().work_waits().main_says(switches=0)
 
 
 def gevent_busy_loop():
-    fleet = Fleet(pool="gevent").silent().main_says(cpu_seconds=1.0)
+    fleet = ExampleFleet(pool="gevent").silent().main_says(cpu_seconds=1.0)
     running = [{"id": "id-1", "name": "shop.count", "started": T0 - 60, "soft": None, "hard": 240, "pid": None}]
     return fleet.beat_says(written_at=T0 - 60, loop_age=0.2, active=running, active_count=1)
 
 
 def remote_control_off():
-    fleet = Fleet().silent()
+    fleet = ExampleFleet().silent()
     fleet.declared()["remote_control"] = False
     return fleet
 
 
 def remote_control_off_at_work():
-    fleet = Fleet(sentinel=False).silent().process_says(1001, cpu_seconds=0.6, switches=20)
+    fleet = ExampleFleet(sentinel=False).silent().process_says(1001, cpu_seconds=0.6, switches=20)
     fleet.declared()["remote_control"] = False
     return fleet
 
 
 def rate_limited_and_blind():
     """No answer to remote control has the tasks that wait for their limit. The broker does."""
-    return limit_reached(Fleet(sentinel=False))
+    return limit_reached(ExampleFleet(sentinel=False))
 
 
 def limit_reached(fleet):
@@ -77,7 +77,7 @@ def limit_reached(fleet):
 
 def rate_limited():
     """The sentinel counts them, slots are free, and work waits."""
-    return limit_reached(Fleet()).beat_says(limited=8)
+    return limit_reached(ExampleFleet()).beat_says(limited=8)
 
 
 def rate_limits_not_known():
@@ -94,47 +94,51 @@ def silent_while_its_pool_works():
 
 def normal_schedule():
     waits = [{"eta": "2026-12-01T00:00:00+00:00", "priority": 6, "request": task(number=7)}]
-    return Fleet(sentinel=False).set_reply("scheduled", [waits, waits])
+    return ExampleFleet(sentinel=False).set_reply("scheduled", [waits, waits])
 
 
 def long_lawful_task():
     running = [[task(number=7, started=T0 - 200, pid=1001)]] * 2
-    return Fleet(sentinel=False).set_reply("active", running).process_says(1001, wchan="do_sys_poll")
+    return ExampleFleet(sentinel=False).set_reply("active", running).process_says(1001, wchan="do_sys_poll")
 
 
 def all_slots_long():
     """Tasks without a limit hold every slot: for the operator to decide, not for a restart."""
     running = [[task(number=7, started=T0 - 9000, pid=1001), task(number=8, started=T0 - 9000, pid=1002)]] * 2
-    fleet = Fleet(sentinel=False).set_reply("active", running).work_waits()
+    fleet = ExampleFleet(sentinel=False).set_reply("active", running).work_waits()
     fleet.declared()["limits"] = {}
     return fleet.process_says(1001, wchan="wait_woken").process_says(1002, wchan="wait_woken")
 
 
 def fresh_start():
-    return Fleet(sentinel=False).silent().main_says(age=20.0)
+    return ExampleFleet(sentinel=False).silent().main_says(age=20.0)
 
 
 def fresh_start_with_sentinel():
-    return Fleet().silent().main_says(age=20.0).beat_says(state="starting", ready_at=None, loop_age=None, queues=[])
+    return (
+        ExampleFleet().silent().main_says(age=20.0).beat_says(state="starting", ready_at=None, loop_age=None, queues=[])
+    )
 
 
 def slow_import():
-    fleet = Fleet().silent().main_says(age=100.0, cpu_seconds=0.9, switches=40)
+    fleet = ExampleFleet().silent().main_says(age=100.0, cpu_seconds=0.9, switches=40)
     return fleet.beat_says(state="starting", ready_at=None, loop_age=None, queues=[])
 
 
 def stopping():
-    return Fleet().silent().service_says(state="deactivating", substate="stop-sigterm").beat_says(state="draining")
+    return (
+        ExampleFleet().silent().service_says(state="deactivating", substate="stop-sigterm").beat_says(state="draining")
+    )
 
 
 def maintenance():
-    fleet = Fleet(sentinel=False).set_reply("active_queues", [[]] * 2).work_waits()
+    fleet = ExampleFleet(sentinel=False).set_reply("active_queues", [[]] * 2).work_waits()
     fleet.declared()["maintenance"] = True
     return fleet
 
 
 def first_restart():
-    return Fleet().silent().service_says(restarts=(0, 1)).main_says(age=4.0).beat_says(written_at=LONG_AGO)
+    return ExampleFleet().silent().service_says(restarts=(0, 1)).main_says(age=4.0).beat_says(written_at=LONG_AGO)
 
 
 def one_child_per_task():
@@ -152,7 +156,7 @@ def one_late_child():
 
 def slow_probe():
     """The probe is starved: nobody answers in time, and everybody works."""
-    fleet = Fleet().deaf()
+    fleet = ExampleFleet().deaf()
     for node in fleet.nodes:
         fleet.total(100, 130, node=node)
     return fleet
@@ -160,16 +164,16 @@ def slow_probe():
 
 def queue_refilled():
     """Work waits in both samples because more comes in than a moment takes."""
-    return Fleet().work_waits().total(100, 160)
+    return ExampleFleet().work_waits().total(100, 160)
 
 
 def burst_of_work():
     """Work has just come; the sentinel, which looks all the time, finds nothing wrong."""
-    return Fleet().work_waits()
+    return ExampleFleet().work_waits()
 
 
 def others_work_waits():
-    return Fleet().queue_says("reports", ready=50)
+    return ExampleFleet().queue_says("reports", ready=50)
 
 
 def broker_was_away():
@@ -187,7 +191,7 @@ def broker_restarted():
 
 def nat_between():
     """No node is found among the broker's clients: addresses cannot be compared, and nobody has a label."""
-    fleet = Fleet(sentinel=False)
+    fleet = ExampleFleet(sentinel=False)
     for sample in fleet.broker:
         sample["result"]["clients"] = [{"name": "", "address": "203.0.113.7:5555", "idle": 0, "blocked": True}]
     return fleet
@@ -195,17 +199,17 @@ def nat_between():
 
 def stood_aside():
     """The sentinel's file is old, because it cannot write it; the worker answers and works."""
-    return Fleet().beat_says(written_at=LONG_AGO)
+    return ExampleFleet().beat_says(written_at=LONG_AGO)
 
 
 def futex_in_threads():
     running = [[task(number=7, started=T0 - 100, pid=1001)]] * 2
-    fleet = Fleet(sentinel=False).set_reply("active", running)
+    fleet = ExampleFleet(sentinel=False).set_reply("active", running)
     return fleet.process_says(1001, wchan="futex_wait_queue", threads=4)
 
 
 def drift_by_an_uncertain_clock():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     for sample in fleet.hosts["web1"]:
         sample["result"]["clock"].update(offset=20.0, uncertainty=10.0)
     return fleet
@@ -213,7 +217,7 @@ def drift_by_an_uncertain_clock():
 
 def autoscaled_to_nothing():
     """Celery reads a single number as the most processes: the pool of an idle worker may then be empty."""
-    fleet = Fleet(sentinel=False)
+    fleet = ExampleFleet(sentinel=False)
     fleet.declared()["autoscale"] = instance({"name": "w1", "autoscale": 3}, "web1")["autoscale"]
     for reply, look in zip(fleet.replies(), fleet.looks(), strict=True):
         reply["stats"]["pool"]["processes"] = []

@@ -8,7 +8,7 @@ Each function returns a fleet in which w1@web1 has the fault. FAULTS has the rea
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import HOUR, T0, Fleet, task
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import HOUR, T0, ExampleFleet, task
 
 LONG_AGO = T0 - HOUR
 
@@ -17,11 +17,16 @@ LONG_AGO = T0 - HOUR
 
 
 def hung_in_mingle():
-    return Fleet().silent().beat_says(state="starting", ready_at=None, loop_age=None, queues=[]).main_says(age=400.0)
+    return (
+        ExampleFleet()
+        .silent()
+        .beat_says(state="starting", ready_at=None, loop_age=None, queues=[])
+        .main_says(age=400.0)
+    )
 
 
 def hung_in_mingle_under_notify():
-    return Fleet(sentinel=False).silent().service_says(state="activating", substate="start").main_says(age=400.0)
+    return ExampleFleet(sentinel=False).silent().service_says(state="activating", substate="start").main_says(age=400.0)
 
 
 def hung_in_start_with_one_heartbeat():
@@ -34,36 +39,38 @@ def hung_in_start_with_one_heartbeat():
 
 
 def hung_in_mingle_by_the_log():
-    fleet = Fleet(sentinel=False).silent()
+    fleet = ExampleFleet(sentinel=False).silent()
     for look in fleet.looks():
         look["log"]["lines"] = ["Connected to redis://broker:6379/0", "mingle: searching for neighbors"]
     return fleet
 
 
 def main_stopped():
-    return Fleet().silent().main_says(state="T", switches=0).beat_says(written_at=LONG_AGO)
+    return ExampleFleet().silent().main_says(state="T", switches=0).beat_says(written_at=LONG_AGO)
 
 
 def main_stopped_one_look():
-    fleet = Fleet(samples=1, sentinel=False).silent().main_says(state="T", switches=0)
+    fleet = ExampleFleet(samples=1, sentinel=False).silent().main_says(state="T", switches=0)
     fleet.control *= 2
     return fleet
 
 
 def loop_blocked():
-    return Fleet().silent().beat_says(loop_age=(40.0, 45.0))
+    return ExampleFleet().silent().beat_says(loop_age=(40.0, 45.0))
 
 
 def loop_blocked_by_sentinel():
-    return Fleet().silent().beat_says(problem="loop_stalled", detail="not turned for 40 s", loop_age=(12.0, 12.0))
+    return (
+        ExampleFleet().silent().beat_says(problem="loop_stalled", detail="not turned for 40 s", loop_age=(12.0, 12.0))
+    )
 
 
 def interpreter_blocked():
-    return Fleet().silent().beat_says(written_at=LONG_AGO).main_says(switches=0)
+    return ExampleFleet().silent().beat_says(written_at=LONG_AGO).main_says(switches=0)
 
 
 def loop_blocked_without_sentinel():
-    fleet = Fleet(sentinel=False).silent()
+    fleet = ExampleFleet(sentinel=False).silent()
     for number, sample in enumerate(fleet.broker):
         for client in sample["result"]["clients"]:
             if client["name"] == "w1@web1":
@@ -72,17 +79,17 @@ def loop_blocked_without_sentinel():
 
 
 def loop_asleep_while_work_waits():
-    return Fleet(sentinel=False).silent().main_says(switches=0).work_waits()
+    return ExampleFleet(sentinel=False).silent().main_says(switches=0).work_waits()
 
 
 def half_open():
     """Pings and active_queues are well; the broker has no waiting client of the node."""
-    return Fleet(sentinel=False).not_listed()
+    return ExampleFleet(sentinel=False).not_listed()
 
 
 def half_open_with_work():
     return (
-        Fleet()
+        ExampleFleet()
         .not_listed()
         .work_waits()
         .beat_says(problem="connection_lost", detail="the connection is silent for 30 s")
@@ -91,15 +98,15 @@ def half_open_with_work():
 
 def failed_over():
     """An address moved: both connections of the node are dead, so it does not answer either."""
-    return Fleet(sentinel=False).silent().not_listed().work_waits()
+    return ExampleFleet(sentinel=False).silent().not_listed().work_waits()
 
 
 def channel_closed_and_silent():
-    return Fleet(kind="rabbitmq", sentinel=False).silent().queue_says(consumers=0, ready=3)
+    return ExampleFleet(kind="rabbitmq", sentinel=False).silent().queue_says(consumers=0, ready=3)
 
 
 def no_socket():
-    fleet = Fleet(sentinel=False).silent().not_listed()
+    fleet = ExampleFleet(sentinel=False).silent().not_listed()
     for look in fleet.looks():
         look["sockets"] = []
     return fleet
@@ -107,41 +114,41 @@ def no_socket():
 
 def consumer_timed_out():
     """RabbitMQ has closed the channel; the worker still names its queue."""
-    return Fleet(kind="rabbitmq", sentinel=False).queue_says(consumers=0, ready=3)
+    return ExampleFleet(kind="rabbitmq", sentinel=False).queue_says(consumers=0, ready=3)
 
 
 def catatonic():
     """A pong, its queues, work that waits, and none taken."""
-    return Fleet(sentinel=False).work_waits()
+    return ExampleFleet(sentinel=False).work_waits()
 
 
 def catatonic_without_queues():
-    return Fleet(sentinel=False).set_reply("active_queues", [[], []]).work_waits()
+    return ExampleFleet(sentinel=False).set_reply("active_queues", [[], []]).work_waits()
 
 
 def catatonic_by_sentinel():
-    return Fleet().work_waits().beat_says(problem="not_consuming", detail="3 waiting, none taken for 12 s")
+    return ExampleFleet().work_waits().beat_says(problem="not_consuming", detail="3 waiting, none taken for 12 s")
 
 
 def child_stopped():
     """One of two processes is stopped: the other goes on, and what the first was given is never begun."""
-    fleet = Fleet(sentinel=False).total(100, 104).set_reply("reserved", [[task(number=7)], [task(number=7)]])
+    fleet = ExampleFleet(sentinel=False).total(100, 104).set_reply("reserved", [[task(number=7)], [task(number=7)]])
     return fleet.process_says(1001, state="T", switches=0)
 
 
 def child_stopped_by_sentinel():
-    return Fleet().beat_says(problem="pool_dead", detail="stopped pool process 1001")
+    return ExampleFleet().beat_says(problem="pool_dead", detail="stopped pool process 1001")
 
 
 def child_locked():
     running = [[task(number=7, started=LONG_AGO, pid=1001)]] * 2
-    fleet = Fleet(sentinel=False).set_reply("active", running)
+    fleet = ExampleFleet(sentinel=False).set_reply("active", running)
     fleet.declared()["limits"] = {}
     return fleet.process_says(1001, wchan="futex_wait_queue")
 
 
 def pool_empty():
-    fleet = Fleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
+    fleet = ExampleFleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
     for reply, look in zip(fleet.replies(), fleet.looks(), strict=True):
         reply["stats"]["pool"]["processes"] = []
         look["processes"] = [one for one in look["processes"] if one["role"] == "main"]
@@ -149,76 +156,78 @@ def pool_empty():
 
 
 def task_never_begun():
-    return Fleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
+    return ExampleFleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
 
 
 # -- Down
 
 
 def stopped():
-    return Fleet().gone()
+    return ExampleFleet().gone()
 
 
 def killed_for_good():
-    return Fleet().gone(state="failed", substate="failed", result="oom-kill")
+    return ExampleFleet().gone(state="failed", substate="failed", result="oom-kill")
 
 
 def poison_loop():
-    fleet = Fleet().gone(state="activating", substate="auto-restart", result="exit-code", restarts=7, exit_code=1)
+    fleet = ExampleFleet().gone(
+        state="activating", substate="auto-restart", result="exit-code", restarts=7, exit_code=1
+    )
     for look in fleet.looks():
         look["log"]["lines"] = ["CRITICAL Unrecoverable error: MemoryError()"]
     return fleet
 
 
 def memory_limit_met():
-    return Fleet().gone(
+    return ExampleFleet().gone(
         state="activating", substate="auto-restart", result="signal", restarts=7, exit_signal=9,
         memory_limit_bytes=30 << 20,
     )  # fmt: skip
 
 
 def gave_up():
-    return Fleet().gone(state="failed", substate="failed", result="start-limit-hit", restarts=5)
+    return ExampleFleet().gone(state="failed", substate="failed", result="start-limit-hit", restarts=5)
 
 
 def restarts_rise():
-    return Fleet().silent().service_says(restarts=(4, 6)).main_says(age=2.0).beat_says(written_at=LONG_AGO)
+    return ExampleFleet().silent().service_says(restarts=(4, 6)).main_says(age=2.0).beat_says(written_at=LONG_AGO)
 
 
 def ended_in_the_look():
     """The service manager names a process that is gone when processes are listed: a slow host, and a look at that moment."""
-    return Fleet().gone(state="activating", substate="start", restarts=4, main_pid=1000)
+    return ExampleFleet().gone(state="activating", substate="start", restarts=4, main_pid=1000)
 
 
 def cannot_start():
-    return Fleet().gone(state="failed", substate="failed", result="exit-code", exit_code=203)
+    return ExampleFleet().gone(state="failed", substate="failed", result="exit-code", exit_code=203)
 
 
 # -- Misconfigured
 
 
 def cancelled_consumer():
-    return Fleet().set_reply("active_queues", [[{"name": "other"}]] * 2).beat_says(queues=["other"])
+    return ExampleFleet().set_reply("active_queues", [[{"name": "other"}]] * 2).beat_says(queues=["other"])
 
 
 def cancelled_all_consumers():
-    fleet = Fleet().set_reply("active_queues", [[]] * 2).work_waits()
+    fleet = ExampleFleet().set_reply("active_queues", [[]] * 2).work_waits()
     return fleet.beat_says(queues=[], problem="wrong_queues", detail="does not consume default any more")
 
 
 def without_task():
-    return Fleet().set_reply("registered", [["shop.other"]] * 2)
+    return ExampleFleet().set_reply("registered", [["shop.other"]] * 2)
 
 
 def wrong_clock():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     for sample in fleet.hosts["web1"]:
         sample["result"]["clock"]["offset"] = 120.0
     return fleet
 
 
 def twins():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     for reply in fleet.replies():
         reply["stats"]["pid"] = 9999
         reply["stats"]["pool"]["processes"] = [10000, 10001]
@@ -226,14 +235,14 @@ def twins():
 
 
 def twins_seen():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     for sample in fleet.control:
         sample["result"]["duplicates"] = ["w1@web1"]
     return fleet
 
 
 def no_result_backend():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.facts["result_backend"] = {"reachable": False, "error": "tcp: timed out"}
     return fleet
 
@@ -247,7 +256,7 @@ def start_waits_for_result_backend():
 
 def fork_spiral():
     """Pings are well all the time, and no process of the pool lives to the next sample."""
-    fleet = Fleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
+    fleet = ExampleFleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
     for number, (reply, look) in enumerate(zip(fleet.replies(), fleet.looks(), strict=True)):
         pids = [5000 + 10 * number, 5001 + 10 * number]
         reply["stats"]["pool"]["processes"] = pids
@@ -260,90 +269,90 @@ def fork_spiral():
 
 def full_of_eta():
     waits = [{"eta": "2026-12-01T00:00:00+00:00", "priority": 6, "request": task(number=n)} for n in range(50)]
-    return Fleet().set_reply("scheduled", [waits, waits]).work_waits()
+    return ExampleFleet().set_reply("scheduled", [waits, waits]).work_waits()
 
 
 def past_its_limit():
     running = [[task(number=7, started=T0 - 4000, pid=1001)]] * 2
-    fleet = Fleet(sentinel=False).set_reply("active", running)
+    fleet = ExampleFleet(sentinel=False).set_reply("active", running)
     return fleet.process_says(1001, wchan="do_sys_poll", switches=5)
 
 
 def silent_but_at_work():
     """A stale reply key: tasks go through, pings do not come back."""
-    return Fleet().silent().total(100, 140)
+    return ExampleFleet().silent().total(100, 140)
 
 
 def silent_but_vouched():
-    return Fleet().silent()
+    return ExampleFleet().silent()
 
 
 def silent_with_busy_pool():
-    return Fleet(sentinel=False).silent().process_says(1001, cpu_seconds=0.6, switches=20)
+    return ExampleFleet(sentinel=False).silent().process_says(1001, cpu_seconds=0.6, switches=20)
 
 
 # -- Unknown
 
 
 def broker_down():
-    return Fleet(sentinel=False).broker_down()
+    return ExampleFleet(sentinel=False).broker_down()
 
 
 def broker_down_with_sentinel():
-    fleet = Fleet().broker_down()
+    fleet = ExampleFleet().broker_down()
     return fleet.beat_says(state="broker_down", broker={"connected": False, "reachable": False, "waiting": None})
 
 
 def broker_full():
-    return Fleet().broker_refuses()
+    return ExampleFleet().broker_refuses()
 
 
 def broker_read_only():
-    return Fleet().broker_refuses("READONLY You can't write against a read only replica.")
+    return ExampleFleet().broker_refuses("READONLY You can't write against a read only replica.")
 
 
 def broker_alarm():
-    fleet = Fleet(kind="rabbitmq").deaf()
+    fleet = ExampleFleet(kind="rabbitmq").deaf()
     fleet.facts["alarms"] = ["memory"]
     return fleet
 
 
 def broker_mute():
     """The broker answers the probe, and no worker does: the most common cause is the broker, or the way to it."""
-    return Fleet(sentinel=False).deaf()
+    return ExampleFleet(sentinel=False).deaf()
 
 
 def only_the_workers_host_is_cut_off():
     return (
-        Fleet()
+        ExampleFleet()
         .silent()
         .beat_says(state="broker_down", broker={"connected": False, "reachable": False, "waiting": None})
     )
 
 
 def host_gone():
-    return Fleet().silent().host_lost()
+    return ExampleFleet().silent().host_lost()
 
 
 def host_gone_pong_only():
-    return Fleet().host_lost()
+    return ExampleFleet().host_lost()
 
 
 def probe_broken():
-    fleet = Fleet(sentinel=False)
+    fleet = ExampleFleet(sentinel=False)
     for sample in fleet.control:
         sample["result"].update(nodes={}, silent=[], probe={"ok": False, "error": "the application does not import"})
     return fleet
 
 
 def nothing_known():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.control, fleet.broker, fleet.hosts = [], [], {}
     return fleet
 
 
 def pong_alone():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     for sample in fleet.control:
         sample["result"]["nodes"] = {"w1@web1": {"ping": "pong"}}
     fleet.broker, fleet.hosts = [], {}
@@ -351,7 +360,7 @@ def pong_alone():
 
 
 def silence_alone():
-    fleet = Fleet().silent()
+    fleet = ExampleFleet().silent()
     fleet.hosts = {}
     return fleet
 

@@ -30,7 +30,7 @@ def task(name="shop.add", number=1, started=None, pid=None):
     }
 
 
-class Fleet:
+class ExampleFleet:
     """Workers on hosts of two, each with two samples; each idle, on an empty queue, with a sentinel."""
 
     def __init__(self, count=3, samples=2, kind="redis", sentinel=True, pool="prefork", interval=INTERVAL):

@@ -24,7 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes imp
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import report
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import Fleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
 
 LIMITS = {"soft": 180, "hard": 240, "stop": 300}
 QUEUES = {"a": ["mail"], "b": ["mail"], "c": ["mail", "pdf"], "d": ["pdf"], "e": ["pdf"], "f": ["rare"]}
@@ -82,7 +82,7 @@ def test_nobody_waits_longer_than_the_service_manager():
 
 
 def test_the_plan_says_how_long_each_may_take():
-    fleet = Fleet(3)
+    fleet = ExampleFleet(3)
     evidence = fleet.evidence()
     told = report(judge(fleet.expected, evidence), evidence)
     told["nodes"][0].update(verdict="down", reason="not_running", action="start")

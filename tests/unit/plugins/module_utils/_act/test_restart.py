@@ -74,7 +74,7 @@ def test_a_stopped_process_is_let_go_on_so_that_it_ends_in_order(start):
     assert stop(Manager(process), "w1", PATIENCE, 0.4) == "TERM"
 
 
-class Fleet:
+class Services:
     """A service manager whose services end when all of them have been told to, and of which one cannot be started."""
 
     def __init__(self, number):
@@ -102,7 +102,7 @@ class Fleet:
 
 
 def test_all_are_stopped_at_once_and_one_that_fails_is_told_apart():
-    manager = Fleet(3)
+    manager = Services(3)
     restart = {"action": "restart", "patience": PATIENCE, "start_timeout": PATIENCE}
     services = [dict(restart, service=name) for name in ("w1", "w2", "w3")]
     told = take_all(lambda: manager, services, 0.4)

@@ -90,7 +90,7 @@ def test_an_alarm_is_named_and_ends_the_questions(monkeypatch):
     arguments = {"app": "", "queues": ["default"], "search": False, "commands": [["ping", {}]], "once": [], "hush": 1}
     broker = {"reachable": True, "error": "", "layer": "ok", "transport": "amqp"}
     connection = types.SimpleNamespace(connection_errors=(OSError,))
-    fleet = _fleet.Fleet(None, connection, broker, {}, {**arguments, "awaited": []})
+    fleet = _fleet.Inquiry(None, connection, broker, {}, {**arguments, "awaited": []})
     for is_first in (True, False):
         told = fleet.control(_fleet.Clock(5), is_first)
         assert (told["broker"]["reachable"], told["broker"]["error"]) == (True, _fleet.BLOCKED)

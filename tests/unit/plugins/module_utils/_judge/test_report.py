@@ -17,7 +17,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report imp
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS, loop_blocked
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import Fleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
 
 ROOT = pathlib.Path(__file__).resolve().parents[5]
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text(encoding="utf-8"))
@@ -96,14 +96,14 @@ def test_the_worst_come_first():
 def test_who_makes_the_play_fail():
     assert told(loop_blocked())["failed"] == ["w1@web1"]
     assert told(loop_blocked(), fail_on=["down"])["failed"] == []
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.expected["beat"] = {"host": "web1"}
     assert told(fleet)["failed"] == ["beat"]
     assert policy()["fail_on"] == ("stuck", "down")
 
 
 def test_queues_and_their_trend():
-    found = told(Fleet().queue_says(ready=(3, 9)).queue_says("b", ready=(9, 3)).queue_says("c", ready=(None, 3)))
+    found = told(ExampleFleet().queue_says(ready=(3, 9)).queue_says("b", ready=(9, 3)).queue_says("c", ready=(None, 3)))
     assert {name: queue["trend"] for name, queue in found["queues"].items()} == {
         "default": "rises",
         "b": "falls",
@@ -113,7 +113,7 @@ def test_queues_and_their_trend():
 
 
 def test_a_healthy_fleet_of_300_is_one_line():
-    assert lines(told(Fleet(300))) == ["shop: 300 healthy; broker answers"]
+    assert lines(told(ExampleFleet(300))) == ["shop: 300 healthy; broker answers"]
 
 
 def test_one_line_for_each_that_is_not_healthy():
@@ -125,7 +125,7 @@ def test_one_line_for_each_that_is_not_healthy():
 
 
 def test_findings_and_services_have_lines():
-    fleet = Fleet().queue_says("orphans", ready=5)
+    fleet = ExampleFleet().queue_says("orphans", ready=5)
     fleet.expected["beat"] = {"host": "web1"}
     found = lines(told(fleet))
     assert found[0].startswith("beat on web1: down/not_running [start]:")
@@ -134,22 +134,22 @@ def test_findings_and_services_have_lines():
 
 
 def test_many_with_one_cause_share_a_line():
-    found = lines(told(Fleet(300, sentinel=False).broker_down()))
+    found = lines(told(ExampleFleet(300, sentinel=False).broker_down()))
     assert len(found) == 2
     assert found[0].startswith("300 nodes (w1@web1, w2@web1, ...): unknown/broker_unreachable")
     assert found[1] == "shop: 300 unknown; broker does not answer"
-    ten = lines(told(Fleet(10, sentinel=False).broker_down()))
+    ten = lines(told(ExampleFleet(10, sentinel=False).broker_down()))
     assert len(ten) == 11
 
 
 @pytest.mark.parametrize(
     ("fleet", "headline"),
     [
-        (Fleet(300), "All 300 workers are healthy"),
+        (ExampleFleet(300), "All 300 workers are healthy"),
         (loop_blocked(), "1 of 3 workers needs attention"),
-        (Fleet().broker_down(), "The broker does not answer"),
-        (Fleet().broker_refuses(), "The broker refuses"),
-        (Fleet().queue_says("orphans", ready=5), "All workers work, and there is 1 finding"),
+        (ExampleFleet().broker_down(), "The broker does not answer"),
+        (ExampleFleet().broker_refuses(), "The broker refuses"),
+        (ExampleFleet().queue_says("orphans", ready=5), "All workers work, and there is 1 finding"),
     ],
 )
 def test_the_headline(fleet, headline):
@@ -164,7 +164,7 @@ def test_the_page_says_each_thing_in_words():
 
 
 def test_the_page_promises_no_restart_of_beat():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.expected["beat"] = {"host": "web1"}
     page = html(report=told(fleet))
     assert "It is declared for this host, and is not deployed there." in page
@@ -178,7 +178,7 @@ def test_the_page_needs_nothing_from_elsewhere():
 
 
 def test_what_a_worker_says_is_no_markup():
-    fleet = Fleet().gone(state="failed", result="exit-code", exit_code=1)
+    fleet = ExampleFleet().gone(state="failed", result="exit-code", exit_code=1)
     for look in fleet.looks():
         look["log"]["lines"] = ["<script>alert(1)</script> & 'more'"]
     page = html(report=told(fleet))

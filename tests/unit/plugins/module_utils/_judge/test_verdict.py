@@ -13,7 +13,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons im
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, Fleet, task
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, ExampleFleet, task
 
 ELSEWHERE = {"busy", "idle", "saturated", "starting", "draining", "unexpected_node"}
 
@@ -62,7 +62,7 @@ def test_stuck_needs_a_second_sample(fault, reason):
 
 @pytest.mark.parametrize(("fault", "reason"), [pair for pair in FAULTS if REASONS[pair[1]][0] == "stuck"])
 def test_nobody_is_stuck_without_a_broker(fault, reason):
-    for break_broker in (Fleet.broker_down, Fleet.broker_refuses):
+    for break_broker in (ExampleFleet.broker_down, ExampleFleet.broker_refuses):
         verdicts = break_broker(fault()).verdicts()
         assert "stuck" not in {told["verdict"] for told in verdicts.values()}
 
@@ -70,21 +70,21 @@ def test_nobody_is_stuck_without_a_broker(fault, reason):
 @pytest.mark.parametrize("sentinel", [True, False])
 def test_busy(sentinel):
     running = [[task(started=T0 - 10, pid=1001)]] * 2
-    told = Fleet(sentinel=sentinel).set_reply("active", running).total(100, 101).verdict()
+    told = ExampleFleet(sentinel=sentinel).set_reply("active", running).total(100, 101).verdict()
     assert (outcome(told), told["activity"]) == (("healthy", "busy"), "busy")
 
 
 def test_saturated():
     running = [[task(number=1, started=T0 - 10, pid=1001), task(number=2, started=T0 - 9, pid=1002)]] * 2
-    told = Fleet(sentinel=False).set_reply("active", running).work_waits().verdict()
+    told = ExampleFleet(sentinel=False).set_reply("active", running).work_waits().verdict()
     assert outcome(told) == ("healthy", "saturated")
     assert "2 slots" in told["cause"]
 
 
 def test_an_idle_node_is_healthy_and_unproven():
-    told = Fleet(sentinel=False).verdict()
+    told = ExampleFleet(sentinel=False).verdict()
     assert (outcome(told), told["activity"]) == (("healthy", "idle"), "idle_unproven")
-    assert Fleet().verdict()["activity"] == "idle"
+    assert ExampleFleet().verdict()["activity"] == "idle"
 
 
 def test_rate_limited_and_scheduled_are_activities():
@@ -95,26 +95,26 @@ def test_rate_limited_and_scheduled_are_activities():
 
 
 def test_rate_limit_of_an_application_with_a_namespace():
-    fleet = Fleet(sentinel=False).queue_says(unacked=8)
+    fleet = ExampleFleet(sentinel=False).queue_says(unacked=8)
     fleet.set_reply("conf", [{"CELERY_TASK_DEFAULT_RATE_LIMIT": "1/h"}] * 2)
     assert fleet.verdict()["activity"] == "rate_limited"
 
 
 def test_a_rate_limit_does_not_excuse_who_holds_nothing():
     limits = [{"shop.add": "1/h"}] * 2
-    blind = Fleet(sentinel=False).work_waits().set_reply("rate_limits", limits)
-    watched = Fleet().work_waits().set_reply("rate_limits", limits).beat_says(problem="not_consuming")
+    blind = ExampleFleet(sentinel=False).work_waits().set_reply("rate_limits", limits)
+    watched = ExampleFleet().work_waits().set_reply("rate_limits", limits).beat_says(problem="not_consuming")
     assert outcome(blind.verdict()) == outcome(watched.verdict()) == ("stuck", "not_consuming")
 
 
 def test_tasks_that_others_account_for_do_not_wait_for_a_limit():
-    fleet = Fleet(sentinel=False).queue_says(unacked=1).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
+    fleet = ExampleFleet(sentinel=False).queue_says(unacked=1).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
     fleet.set_reply("active", [[task(number=1, started=T0 - 10, pid=2001)]] * 2, node="w2@web1")
     assert fleet.verdict()["activity"] != "rate_limited"
 
 
 def test_a_node_that_nobody_declared():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.expected["nodes"] = [node for node in fleet.expected["nodes"] if node["node"] != "w1@web1"]
     told = fleet.verdict()
     assert outcome(told) == ("misconfigured", "unexpected_node")
@@ -123,16 +123,16 @@ def test_a_node_that_nobody_declared():
 
 
 def test_a_node_declared_as_stopped():
-    fleet = Fleet().gone()
+    fleet = ExampleFleet().gone()
     fleet.declared()["state"] = "stopped"
     assert "w1@web1" not in fleet.verdicts()
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.declared()["state"] = "stopped"
     assert outcome(fleet.verdict()) == ("misconfigured", "unexpected_node")
 
 
 def test_missing_evidence_is_named():
-    told = Fleet(sentinel=False).host_lost().verdict()
+    told = ExampleFleet(sentinel=False).host_lost().verdict()
     assert "no route to host" in told["evidence"]["missing"]["host"]
     told = pong_only().verdict()
     assert set(told["evidence"]["missing"]) >= {"host", "clients", "queues"}
@@ -156,7 +156,7 @@ SYSTEMD = "2026-11-21T18:08:30+00:00 omega systemd[1]: "
     ],
 )
 def test_why_it_does_not_start_is_told_in_its_own_words(lines, cause):
-    fleet = Fleet(sentinel=False).gone().service_says(state="failed", substate="failed", result="exit-code")
+    fleet = ExampleFleet(sentinel=False).gone().service_says(state="failed", substate="failed", result="exit-code")
     for look in fleet.looks():
         look["log"]["lines"] = lines
     assert fleet.verdict()["cause"] == f"It could not be started (exit-code){cause}"
@@ -164,7 +164,7 @@ def test_why_it_does_not_start_is_told_in_its_own_words(lines, cause):
 
 @pytest.mark.parametrize(("restarts", "reason"), [(0, "starting"), (2, "starting"), (3, "crash_looping")])
 def test_a_process_that_ended_in_the_look_ended_in_its_start(restarts, reason):
-    told = Fleet().gone(state="activating", substate="start", restarts=restarts, main_pid=1000).verdict()
+    told = ExampleFleet().gone(state="activating", substate="start", restarts=restarts, main_pid=1000).verdict()
     assert told["reason"] == reason
 
 
@@ -180,7 +180,7 @@ def test_a_process_that_ended_in_the_look_ended_in_its_start(restarts, reason):
 )
 def test_a_memory_limit_is_named_where_it_may_have_been_met(says, is_named):
     service = {"substate": "auto-restart", "restarts": 7, "memory_limit_bytes": 30 << 20, **says}
-    told = Fleet(sentinel=False).gone(state="activating", **service).verdict()
+    told = ExampleFleet(sentinel=False).gone(state="activating", **service).verdict()
     assert told["reason"] == "crash_looping"
     assert ("its memory is limited to 30 MiB" in told["cause"]) is is_named
 
@@ -194,7 +194,7 @@ def test_since_is_a_time():
 
 
 def with_service(kind, **more):
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.expected[kind] = {"host": "web1"}
     for sample in fleet.hosts["web1"]:
         sample["result"][kind] = fleet.entry(kind, "", 700, **more)
@@ -228,7 +228,7 @@ def reason_of(fleet, kind):
 
 
 def test_no_beat_is_declared():
-    assert Fleet().judge()["beat"] is None
+    assert ExampleFleet().judge()["beat"] is None
 
 
 def test_beat():
@@ -256,7 +256,7 @@ def test_beat_is_deadlocked_or_stopped():
 
 
 def test_beat_is_down():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.expected["beat"] = {"host": "web1"}
     assert reason_of(fleet, "beat") == "not_running"
 
@@ -306,17 +306,17 @@ def findings(fleet, **policy):
 
 
 def test_a_healthy_fleet_has_no_findings():
-    assert findings(Fleet()) == {}
+    assert findings(ExampleFleet()) == {}
 
 
 def fact(name, value):
-    fleet = Fleet()
+    fleet = ExampleFleet()
     fleet.facts[name] = value
     return fleet
 
 
 def full_disk(**values):
-    fleet = Fleet()
+    fleet = ExampleFleet()
     for sample in fleet.hosts["web2"]:
         sample["result"]["disks"][0].update(values)
     return fleet
@@ -331,12 +331,12 @@ def second_beat():
 
 def short_visibility(name="broker_transport_options"):
     conf = {name: {"visibility_timeout": 10}}
-    return Fleet().set_reply("conf", [conf, conf])
+    return ExampleFleet().set_reply("conf", [conf, conf])
 
 
 SUBJECTS = [
-    ("uncovered_queue", Fleet().queue_says("orphans", ready=5), "orphans"),
-    ("queue_backlog", Fleet().total(1, 9).queue_says(ready=(900, 1001)), "default"),
+    ("uncovered_queue", ExampleFleet().queue_says("orphans", ready=5), "orphans"),
+    ("queue_backlog", ExampleFleet().total(1, 9).queue_says(ready=(900, 1001)), "default"),
     ("failures", fact("failures", {"count": 11, "window": 3600}), "tasks"),
     ("eviction_policy", fact("eviction_policy", "allkeys-lru"), "broker"),
     ("visibility_timeout_short", short_visibility(), "broker"),
@@ -367,32 +367,34 @@ def test_visibility_timeout_in_a_namespace():
 
 
 def test_findings_at_their_thresholds():
-    assert findings(Fleet().total(1, 9).queue_says(ready=(1000, 1000))) == {}
+    assert findings(ExampleFleet().total(1, 9).queue_says(ready=(1000, 1000))) == {}
     assert findings(fact("failures", {"count": 10})) == {}
     assert findings(fact("orphan_reply_keys", 100)) == {}
     assert set(findings(full_disk(free_inodes=1))) == {"disk_full"}
     assert findings(full_disk(free_inodes=None, total_inodes=None)) == {}
-    assert set(findings(Fleet().queue_says(oldest_age=4000, oldest_age_of="unacked"))) == {"visibility_timeout_short"}
-    assert findings(Fleet().queue_says(oldest_age=4000, oldest_age_of="ready")) == {}
+    assert set(findings(ExampleFleet().queue_says(oldest_age=4000, oldest_age_of="unacked"))) == {
+        "visibility_timeout_short"
+    }
+    assert findings(ExampleFleet().queue_says(oldest_age=4000, oldest_age_of="ready")) == {}
 
 
 def test_one_stray_beat_and_none_declared_is_one_beat():
-    fleet = Fleet()
+    fleet = ExampleFleet()
     for sample in fleet.hosts["web2"]:
         sample["result"]["strays"] = [{"pid": 42, "kind": "beat", "embedded_beat": False}]
     assert findings(fleet) == {}
 
 
 def test_the_broker_is_told():
-    assert Fleet().judge()["broker"] == {"kind": "redis", "reachable": True, "refusing": False, "error": ""}
-    told = Fleet().broker_down().judge()["broker"]
+    assert ExampleFleet().judge()["broker"] == {"kind": "redis", "reachable": True, "refusing": False, "error": ""}
+    told = ExampleFleet().broker_down().judge()["broker"]
     assert (told["reachable"], told["error"]) == (False, "tcp: connection refused")
-    assert Fleet().broker_refuses().judge()["broker"]["refusing"] is True
+    assert ExampleFleet().broker_refuses().judge()["broker"]["refusing"] is True
 
 
 def test_the_policy_names_what_it_does_not_know():
     with pytest.raises(ValueError, match="the policy has no stall"):
-        Fleet().judge(stall=3)
+        ExampleFleet().judge(stall=3)
 
 
 # -- Recorded on a real fleet: two workers of Celery 5.7.0 on Redis 7.0.15, prefork, with the sentinel, no service manager

@@ -15,7 +15,7 @@ from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms
     rate_limited_and_blind,
 )
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, Fleet, task
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, ExampleFleet, task
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import MANY_EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ SCENES = [scene for scene, _reason in FAULTS + ALARMS]
 
 def busy_fleet(sentinel, pool, kind):
     """Every worker runs tasks, takes more, and answers, but for the pools that cannot meanwhile."""
-    fleet = Fleet(sentinel=sentinel, pool=pool, kind=kind).work_waits()
+    fleet = ExampleFleet(sentinel=sentinel, pool=pool, kind=kind).work_waits()
     for node in fleet.nodes:
         pids = fleet.child_pids(node) if pool == "prefork" else [None, None]
         running = [
