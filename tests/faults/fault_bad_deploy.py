@@ -1,10 +1,10 @@
-"""New code that cannot be imported is on the host, and the workers still run the old one: the probe cannot ask them.
+"""New code that cannot be imported is on the host, and the workers still run the old one.
 
-Those with a sentinel speak for themselves. Nobody is restarted, as it would end the last that works.
+They are asked by the broker's URL alone, and answer. Nobody is restarted, as it would end the last that works.
 """
 
 ROUND, NODE = "bad_deploy", "blind"
-EXPECTED, ACTION = ("unknown", "probe_failed"), "none"
+EXPECTED, ACTION = ("healthy", "idle"), "none"
 CODE = "/opt/shop/src/shop/celery.py"
 
 

@@ -67,11 +67,10 @@ def problem_of(params, asked):
 
 def judged(params, asked, looks, now):
     """Return report, lines and evidence, from what the module brought and from the looks at the hosts."""
-    alone = not params["app"]
-    told, problem = asked.get("told") or {}, problem_of(params, asked)
-    return examine(
+    problem, alone = problem_of(params, asked), not params["app"]
+    examined = examine(
         declared(params),
-        told,
+        asked.get("told") or {},
         problem,
         host_samples(looks),
         params["host"],
@@ -80,3 +79,8 @@ def judged(params, asked, looks, now):
         now,
         alone,
     )
+    if params["earlier_problem"] and not problem:
+        how = "by the broker's URL alone" if alone else "from {0}".format(params["host"])
+        line = "The workers were asked {0}: {1}".format(how, params["earlier_problem"])
+        examined["lines"].insert(-1, line)
+    return examined

@@ -83,6 +83,17 @@ def test_question_that_could_not_be_put_is_told(asked):
     assert run(GOOD, earlier_problem="no interpreter")[0]["problem"] == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "how"),
+    [({"host": "web2"}, "from web2"), ({"app": None, "broker_url": "redis://h/0"}, "by the broker's URL")],
+)
+def test_answer_by_another_way_says_why_the_first_failed(arguments, how):
+    lines = run(GOOD, earlier_problem="shop does not import", **arguments)[0]["lines"]
+    (line,) = [line for line in lines if "shop does not import" in line]
+    assert how in line
+    assert not [line for line in run(GOOD, **arguments)[0]["lines"] if "were asked" in line]
+
+
 @pytest.mark.parametrize(("policy", "words"), [({"nosuch": 1}, "nosuch"), ({"samples": 1}, "at least 2")])
 def test_policy_that_cannot_be_judged_by_is_refused(policy, words):
     with pytest.raises(AnsibleActionFail, match=words):
