@@ -145,9 +145,9 @@ def test_what_cannot_run_here_is_named_and_does_not_pass(run):
 
 
 def test_stages_have_their_times(run):
-    [one] = run(part("deploy", "echo begin a; sleep 0.2; echo begin b", stage=r"^begin (\w)"))
+    [one] = run(part("deploy", "echo begin a; echo begin b", stage=r"^begin (\w)"))
     assert [name for name, _seconds in one.stages] == ["a", "b"]
-    assert one.stages[0][1] >= 0.2
+    assert 0 < sum(seconds for _name, seconds in one.stages) <= one.seconds
 
 
 def test_times_are_kept_and_told(tmp_path):
