@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.application import VARIABLES, applications
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import resolve
 
 # By argument the group whose hosts are meant where nothing is said.
 PLACES = {"workers": "celery_workers", "beat": "celery_beat", "flower": "celery_flower"}
@@ -37,7 +36,7 @@ class ActionModule(ActionBase):
             for name, group in PLACES.items()
         }
         hosts = {host: _read(variables["hostvars"][host]) for host in dict.fromkeys(itertools.chain(*places.values()))}
-        told = applications(hosts, places, resolve, arguments["app"])
+        told = applications(hosts, places, arguments["app"])
         result.update(changed=False, applications=told)
         return result
 

@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import work
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, judged, problem_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, judged
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verification import unverified
 
 # What the module takes; the rest is for judging.
@@ -51,8 +51,7 @@ class ActionModule(ActionBase):
             result["evidence"] = evidence
         result["unverified"] = unverified(examined["report"], params["expected"])
         result.update(examined, changed=False, work=work(examined["report"], evidence))
-        problem = problem_of(params, asked)
-        result.update(asked=not problem, problem=problem)
+        result["asked"] = not examined["problem"]
         result.update({name: asked.get(name) for name in ("app_output_tail", "elapsed")})
         result["visibility_timeout"] = evidence["broker"]["facts"]["visibility_timeout"]
         return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.text import env_file
@@ -31,7 +32,7 @@ class ActionModule(ActionBase):
         services = arguments.get("services") or []
         if template:
             arguments["services"] = [self._service(template, service, task_vars) for service in services]
-            arguments["environments"] = {one["name"]: env_file(one.get("environment") or {}) for one in services}
+            arguments["environments"] = {one["name"]: _environment(one) for one in services}
         templates = arguments.pop("file_templates", None) or []
         arguments["files"] = [*(arguments.get("files") or []), *(self._file(file, task_vars) for file in templates)]
         result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
@@ -51,3 +52,11 @@ class ActionModule(ActionBase):
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
         (text,) = lookup.run([path], variables=task_vars, template_vars=variables)
         return text
+
+
+def _environment(service: dict[str, Any]) -> str:
+    """Return the text of the environment file of a service."""
+    try:
+        return env_file(service.get("environment") or {})
+    except ValueError as error:
+        raise AnsibleActionFail(f"{service['name']}: {error}") from error

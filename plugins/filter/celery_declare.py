@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import (
     environments,
     expected,
@@ -21,18 +20,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services
     named_services,
     worker_services,
 )
-
-
-def as_filter(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function whose ValueError is that of a filter."""
-
-    def filtered(value: Any, *arguments: Any, **options: Any) -> Any:
-        try:
-            return function(value, *arguments, **options)
-        except ValueError as error:
-            raise AnsibleFilterError(str(error)) from error
-
-    return filtered
+from ansible_collections.taskfleet.celery.plugins.plugin_utils._filters import as_filter
 
 
 class FilterModule:

@@ -3,18 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.taskfleet.celery.plugins.module_utils._service import text
-
-
-def _as_filter(function):
-    def filtered(value):
-        try:
-            return function(value)
-        except ValueError as error:
-            raise AnsibleFilterError(str(error)) from error
-
-    return filtered
+from ansible_collections.taskfleet.celery.plugins.plugin_utils._filters import as_filter
 
 
 class FilterModule:
@@ -23,7 +13,7 @@ class FilterModule:
     def filters(self):
         """Name every filter of this file."""
         return {
-            "env_file": _as_filter(text.env_file),
-            "systemd_command": _as_filter(text.systemd_command),
-            "supervisor_command": _as_filter(text.supervisor_command),
+            "env_file": as_filter(text.env_file),
+            "systemd_command": as_filter(text.systemd_command),
+            "supervisor_command": as_filter(text.supervisor_command),
         }

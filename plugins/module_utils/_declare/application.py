@@ -10,6 +10,7 @@ Private to the collection.
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instances
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import resolve
 
 # What is read of a host, with what a host has that says nothing.
 VARIABLES = {
@@ -24,12 +25,11 @@ VARIABLES = {
 }
 
 
-def applications(hosts, places, resolve, app=None):
+def applications(hosts, places, app=None):
     """Return by name what is declared of each application.
 
     :param dict hosts: by host a dict of VARIABLES; what is left out has its default.
     :param dict places: the hosts of ``workers``, of ``beat`` and of ``flower``.
-    :param resolve: function that returns the four limits for ``celery_app_timeouts``.
     :param str app: the application of a host that names none.
     :returns: ``{name: {instances, nodes, queues, beat, flower}}``; ``nodes`` are the names of the instances, ``queues`` those
         that any of them consumes, ``beat`` and ``flower`` the hosts where they shall run.
@@ -42,7 +42,7 @@ def applications(hosts, places, resolve, app=None):
             continue
         one = told.setdefault(name, {"instances": [], "beat": [], "flower": []})
         if host in places["workers"]:
-            one["instances"] += _instances(has, host, name, resolve)
+            one["instances"] += _instances(has, host, name)
         for kind in ("beat", "flower"):
             if host in places[kind] and has["celery_{0}_state".format(kind)] == "started":
                 one[kind].append(host)
@@ -52,7 +52,7 @@ def applications(hosts, places, resolve, app=None):
     return told
 
 
-def _instances(has, host, app, resolve):
+def _instances(has, host, app):
     declared = instances(
         has["celery_worker_instances"],
         host,

@@ -10,6 +10,7 @@ This file alone knows what an instance has where it says nothing, and what nodes
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import boolean, integer
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import HEALTH
 
 # What an instance has where neither it nor celery_worker_defaults says anything. None is Celery's own default.
 DEFAULTS = {
@@ -30,7 +31,7 @@ DEFAULTS = {
     "extra_args": (),
     "environment": (),
     "state": "started",
-    "start_grace": 60,
+    "start_grace": HEALTH["start_grace"],
     "maintenance": False,
     "remote_control": True,
 }

@@ -42,7 +42,7 @@ def worker_services(
             "argv": worker_argv(one, celery, module, settings, "taskfleet_sentinel" if sentinel else ""),
             "environment": _worker_environment(one, environments.get(one["name"]) or {}, sentinel),
             "state": one["state"],
-            "start_timeout": start_timeout(one["start_grace"]),
+            "start_grace": one["start_grace"],
             "stop_timeout": one["limits"]["stop"],
             "memory_max": one["memory_max"],
             "memory_high": one["memory_high"],
@@ -132,6 +132,7 @@ def named_services(services, app, manager, log_dir, log_target, least_start_time
 
 
 def _named(service, app, manager, log_dir, log_target, least_start_timeout):
+    grace = service.get("start_grace")
     file = "-".join(filter(None, [service["kind"], service.get("instance")]))
     log_file = posixpath.join(log_dir, file + ".log")
     return dict(
@@ -140,5 +141,5 @@ def _named(service, app, manager, log_dir, log_target, least_start_timeout):
         environment_name=file + ".env",
         log_file=log_file,
         created_log=log_file if log_target == "file" else None,
-        start_timeout=max(service.get("start_timeout") or 0, least_start_timeout),
+        start_timeout=max(start_timeout(grace) if grace else 0, least_start_timeout),
     )

@@ -66,7 +66,7 @@ def problem_of(params, asked):
 
 
 def judged(params, asked, looks, now):
-    """Return report, lines and evidence, from what the module brought and from the looks at the hosts."""
+    """Return report, lines, evidence and problem, from what the module brought and from the looks at the hosts."""
     problem, alone = problem_of(params, asked), not params["app"]
     examined = examine(
         declared(params),
@@ -83,4 +83,4 @@ def judged(params, asked, looks, now):
         how = "by the broker's URL alone" if alone else "from {0}".format(params["host"])
         line = "The workers were asked {0}: {1}".format(how, params["earlier_problem"])
         examined["lines"].insert(-1, line)
-    return examined
+    return dict(examined, problem=problem)

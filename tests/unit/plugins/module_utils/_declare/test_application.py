@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.application import applications
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import resolve
 
 HOSTS = {
     "a": {"celery_app_name": "shop", "celery_worker_instances": [{"name": "w1", "queues": ["x", "y"]}]},
@@ -22,7 +21,7 @@ PLACES = {"workers": ["a", "b", "d"], "beat": ["a", "c"], "flower": ["b"]}
 
 
 def test_applications_have_their_instances():
-    told = applications(HOSTS, PLACES, resolve)
+    told = applications(HOSTS, PLACES)
     assert sorted(told) == ["blog", "shop"]
     shop = told["shop"]
     assert shop["nodes"] == ["w1@a", "w1@b"]
@@ -33,10 +32,10 @@ def test_applications_have_their_instances():
 
 
 def test_beat_and_flower_are_where_they_shall_run():
-    told = applications(HOSTS, PLACES, resolve)
+    told = applications(HOSTS, PLACES)
     assert (told["shop"]["beat"], told["shop"]["flower"], told["blog"]["beat"]) == (["a"], ["b"], [])
 
 
 def test_host_without_a_name_has_the_application_that_is_asked_for():
-    told = applications(HOSTS, PLACES, resolve, app="blog")
+    told = applications(HOSTS, PLACES, app="blog")
     assert told["blog"]["nodes"] == []

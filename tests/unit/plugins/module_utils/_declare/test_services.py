@@ -44,7 +44,7 @@ def test_worker_with_sentinel():
         "PYTHONPATH": "/opt/shop/src:/etc/shop/sentinel",
     }
     assert service["argv"][-1] == "--include=taskfleet_sentinel"
-    assert (service["watchdog"], service["start_timeout"]) == (30, 360)
+    assert (service["watchdog"], service["start_grace"]) == (30, 300)
     assert service["wants"] == ["shop-worker-health@w1.timer"]
 
 
@@ -78,7 +78,7 @@ def test_flower_takes_its_options_as_text():
 
 
 def test_names_of_services_and_their_files():
-    services = [{"kind": "worker", "instance": "w1", "start_timeout": 120}, {"kind": "beat", "instance": ""}]
+    services = [{"kind": "worker", "instance": "w1", "start_grace": 60}, {"kind": "beat", "instance": ""}]
     told = named_services(services, "shop", "systemd", "/var/log/shop", "file", 90)
     assert [one["name"] for one in told] == ["shop-worker@w1", "shop-beat"]
     assert [one["environment_name"] for one in told] == ["worker-w1.env", "beat.env"]
