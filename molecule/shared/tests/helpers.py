@@ -146,7 +146,9 @@ class Service:
 
     def log(self, lines):
         if self.systemd:
-            return self.host.on.run(f"journalctl --no-pager --lines={lines} --unit={self.name}.service").stdout
+            # Its identifier too: --unit misses the last lines of a process that dies with them (systemd#2913).
+            entries = f"_SYSTEMD_UNIT={self.name}.service + UNIT={self.name}.service + SYSLOG_IDENTIFIER={self.name}"
+            return self.host.on.run(f"journalctl --no-pager --lines={lines} {entries}").stdout
         return self.host.on.run(f"tail -n {lines} {self.host.facts['log_dir']}/{self.log_name}.log").stdout
 
 

@@ -65,6 +65,16 @@ def _evidence(block, now):
     }
 
 
+def _entries_of(name):
+    """Matches of journalctl for what a service and systemd say of it.
+
+    ``--unit`` misses the last lines of a process that is gone before journald has looked up its unit
+    (systemd#2913); the identifier that its unit gives it stays.
+    """
+    unit = name + SUFFIX
+    return ["_SYSTEMD_UNIT=" + unit, "+", "UNIT=" + unit, "_PID=1", "+", "SYSLOG_IDENTIFIER=" + name, "_TRANSPORT=stdout"]
+
+
 class Systemd:
     """Units in one directory, by name without ``.service``."""
 
@@ -117,7 +127,7 @@ class Systemd:
     def journal(self, name, lines, timeout):
         """Last lines of the journal of a service, as bytes."""
         argv = ["journalctl", "--no-pager", "--lines=%d" % lines, "--output=short-iso", "--utc"]
-        result = self._run([*argv, "--unit=" + name + SUFFIX], timeout)
+        result = self._run([*argv, *_entries_of(name)], timeout)
         # "-- No entries --" and the like are journalctl's own words.
         found = [line for line in result.stdout.splitlines() if not line.startswith("-- ")]
         # Who may not read the journal gets a hint and no entries.
@@ -169,7 +179,7 @@ class Systemd:
 
     def explain(self, name):
         """Last lines of the journal of a service."""
-        return self._run(["journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + name + SUFFIX]).stdout
+        return self._run(["journalctl", "--no-pager", "--lines=15", "--output=cat", *_entries_of(name)]).stdout
 
     def _systemctl(self, *arguments, check=True, timeout=30):
         result = self._run(["systemctl", *arguments], timeout + MARGIN)

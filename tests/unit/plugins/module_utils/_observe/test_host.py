@@ -466,7 +466,9 @@ def test_systemctl_that_fails_or_hangs(systemctl):
 def test_the_journal(systemctl):
     systemctl("journalctl", "echo \"$@\"; echo 'ready \\377'")
     text = Systemd().journal("shop-beat", 5, PATIENCE).decode()
-    assert "--unit=shop-beat.service" in text
+    # Its last words too, of which journald may not know the unit any more.
+    assert "_SYSTEMD_UNIT=shop-beat.service + UNIT=shop-beat.service _PID=1" in text
+    assert "+ SYSLOG_IDENTIFIER=shop-beat _TRANSPORT=stdout" in text
     assert "--lines=5" in text
     systemctl("journalctl", "echo '-- No entries --'")
     assert Systemd().journal("shop-beat", 5, PATIENCE) == b""
