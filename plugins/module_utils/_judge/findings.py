@@ -30,9 +30,9 @@ def uncovered_queue(fleet):
     """Work waits where no declared node consumes."""
     covered = set()
     for case in fleet.cases.values():
-        if case.declared and case.declared.get("state", "started") != "stopped":
-            covered.update(case.declared.get("queues") or ())
-            covered.update(*case.queues()[-1:])
+        if case.declaration.exists and not case.declaration.stopped:
+            covered.update(case.declaration.queues)
+            covered.update(*case.queues.consumed()[-1:])
     for name, samples in sorted(fleet.evidence["queues"].items()):
         ready = [sample["ready"] for sample in samples]
         if name not in covered and ready and all(ready):
@@ -51,22 +51,22 @@ def queue_backlog(fleet):
 
 def failures(fleet):
     """More tasks failed than the threshold allows."""
-    told = fleet.evidence["broker"]["facts"]["failures"] or {}
-    if (told.get("count") or 0) > fleet.policy["max_failures"]:
+    failed = fleet.evidence["broker"]["facts"]["failures"] or {}
+    if (failed.get("count") or 0) > fleet.policy["max_failures"]:
         cause = "{0} tasks have failed{1}; the threshold is {2}.".format(
-            told["count"],
-            " in {0} s".format(told["window"]) if told.get("window") else "",
+            failed["count"],
+            " in {0} s".format(failed["window"]) if failed.get("window") else "",
             fleet.policy["max_failures"],
         )
-        yield _finding("tasks", cause, **told)
+        yield _finding("tasks", cause, **failed)
 
 
 def eviction_policy(fleet):
     """Redis may throw away what Celery needs."""
-    told = fleet.evidence["broker"]["facts"]["eviction_policy"]
-    if told not in (None, "noeviction"):
-        cause = "Redis evicts keys ({0}) when its memory is full, among them messages and bindings.".format(told)
-        yield _finding("broker", cause, eviction_policy=told)
+    policy = fleet.evidence["broker"]["facts"]["eviction_policy"]
+    if policy not in (None, "noeviction"):
+        cause = "Redis evicts keys ({0}) when its memory is full, among them messages and bindings.".format(policy)
+        yield _finding("broker", cause, eviction_policy=policy)
 
 
 def visibility_timeout_short(fleet):
@@ -76,8 +76,8 @@ def visibility_timeout_short(fleet):
     timeout = fleet.evidence["broker"]["facts"]["visibility_timeout"] or VISIBILITY_TIMEOUT
     limits = {}
     for name, case in fleet.cases.items():
-        hard = known([((case.declared or {}).get("limits") or {}).get("hard")])
-        limits[name] = max(hard + known(task["hard"] for task in case.tasks()) + [0])
+        hard = known([case.declaration.hard_limit])
+        limits[name] = max(hard + known(task["hard"] for task in case.work.tasks()) + [0])
     longest = max(limits.values()) if limits else 0
     taken = [samples[-1] for samples in fleet.evidence["queues"].values() if samples[-1]["oldest_age_of"] == "unacked"]
     late = max([sample["oldest_age"] or 0 for sample in taken] + [0])

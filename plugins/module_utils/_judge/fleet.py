@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation import CONTROL, known, once
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.node import Case
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation import known, once
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.node.case import Case
 
 
 class Fleet:
@@ -39,15 +39,15 @@ class Fleet:
             return None
         newest = self.samples[-1]["at"]
         last = {sample["source"]: sample for sample in self.samples}
-        told = known(s["reachable"] for s in last.values() if newest - s["at"] <= 2 * self.policy["interval"])
-        return any(told) if told else None
+        answers = known(s["reachable"] for s in last.values() if newest - s["at"] <= 2 * self.policy["interval"])
+        return any(answers) if answers else None
 
     def steady(self):
         """Whether the broker answered, and refused nothing, in all samples. None when nobody asked it."""
-        told = known(sample["reachable"] for sample in self.samples)
-        if not told:
+        answers = known(sample["reachable"] for sample in self.samples)
+        if not answers:
             return None
-        return all(told) and not any(sample["refusing"] for sample in self.samples) and not self.alarms()
+        return all(answers) and not any(sample["refusing"] for sample in self.samples) and not self.alarms()
 
     def refusing(self):
         """What the broker last refused with, or an empty text."""
@@ -69,8 +69,8 @@ class Fleet:
     @once
     def knows_clients(self):
         """Whether any node is found among the broker's clients in each sample, so that addresses can be compared."""
-        told = [case.evidence["clients"] for case in self.cases.values()]
-        return any(samples and all(sample["waiting"] for sample in samples) for samples in told)
+        looks = [case.clients for case in self.cases.values()]
+        return any(samples and all(sample["waiting"] for sample in samples) for samples in looks)
 
     def accounted(self, queues):
         """How many tasks all who take from these queues tell of at most, or None where one of them does not tell."""
@@ -80,16 +80,16 @@ class Fleet:
         return self._accounts[key]
 
     def _accounted(self, queues):
-        sharers = [case for case in self.cases.values() if case.its_queues() & queues]
-        if not all(case.loads(CONTROL) for case in sharers):
+        sharers = [case for case in self.cases.values() if case.queues.names() & queues]
+        if not all(case.control.loads() for case in sharers):
             return None
-        return sum(max(case.loads(CONTROL)) + max(case.scheduled(), default=0) for case in sharers)
+        return sum(max(case.control.loads()) + max(case.control.readings("scheduled"), default=0) for case in sharers)
 
     def _mute(self):
         """Whether no declared worker that may run answers, of two or more. A single one proves nothing."""
         asked = [
             case
             for case in self.cases.values()
-            if case.asked and case.running is not False and (case.declared or {}).get("remote_control", True)
+            if case.control.asked and case.host.running is not False and case.declaration.remote_control
         ]
-        return len(asked) >= 2 and not any(case.answers for case in asked)
+        return len(asked) >= 2 and not any(case.control.answers for case in asked)

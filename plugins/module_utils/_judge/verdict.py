@@ -5,7 +5,7 @@
 """Judges a fleet: one verdict for each expected node, from the evidence. Pure. Private to the collection.
 
 The rules are asked in the order of RULES, and the first that finds something decides. docs/evidence.md has the form of
-the evidence, _reasons the table of reasons.
+the evidence, reasons.py the table of reasons.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation i
     CONTROL,
     cite,
     found,
-    known,
     moment,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet import Fleet
@@ -65,7 +64,7 @@ RULES = (
     hidden.host_unreachable,
     hidden.look_failed,
     healthy.idle,
-    healthy.vouched_for,
+    healthy.confirmed_by_sentinel,
     hidden.probe_failed,
     hidden.insufficient_evidence,
 )
@@ -92,28 +91,29 @@ def judge(expected, evidence, policy=None):
 
 def judge_node(case):
     """Return the verdict on one node, or None for one that is declared to be stopped, and is."""
-    if case.declared is None or case.declared.get("state") == "stopped":
+    if not case.declaration.exists or case.declaration.stopped:
         outcome = _unexpected(case)
-        return _told(outcome, case) if outcome else None
+        return _verdict(outcome, case) if outcome else None
     for rule in RULES:
         outcome = rule(case)
         if outcome:
-            return _told(proven(outcome, case.fleet, case.beats), case)
+            return _verdict(proven(outcome, case.fleet, case.heartbeats.fresh), case)
     raise AssertionError("no rule applies to " + case.node)
 
 
 def _unexpected(case):
     """A node that answers though nobody has declared it, or though it was declared to be stopped."""
-    if not case.answers and not (case.declared and case.running):
+    if not case.control.answers and not (case.declaration.exists and case.host.running):
         return None
-    queues = case.queues()[-1] if case.queues() else []
-    why = "is declared to be stopped" if case.declared else "is not declared"
+    queues = case.queues.consumed()[-1] if case.queues.consumed() else []
+    why = "is declared to be stopped" if case.declaration.exists else "is not declared"
     cause = "It {0}, and runs{1}.".format(why, " and consumes " + ", ".join(queues) if queues else "")
-    cites = [cite(CONTROL, "answered", [True] * len(case.answers), "it answers remote control")] if case.answers else []
+    answers = [True] * len(case.control.answers)
+    cites = [cite(CONTROL, "answered", answers, "it answers remote control")] if answers else []
     return found("unexpected_node", "unknown", cause, cites, queues=queues)
 
 
-def proven(outcome, fleet, beats=()):
+def proven(outcome, fleet, heartbeats=()):
     """Return what a rule has found, unless it calls a worker stuck without proof.
 
     The proof is a signal from outside the control plane that holds in two samples, with a broker that was well all the
@@ -124,7 +124,7 @@ def proven(outcome, fleet, beats=()):
     outside = [one for one in outcome["cites"] if one["source"] != CONTROL]
     if not any(one["samples"] >= 2 for one in outside):
         lacks = "a second sample from outside the control plane"
-    elif not _broker_well(fleet, beats):
+    elif not _broker_well(fleet, heartbeats):
         lacks = "a broker that answers in all samples"
     else:
         return outcome
@@ -135,13 +135,13 @@ def proven(outcome, fleet, beats=()):
     return found(reason, "unknown", cause, outcome["cites"], outcome["since"])
 
 
-def _broker_well(fleet, beats):
+def _broker_well(fleet, heartbeats):
     """Whether the broker answered all along: who asked it says so, or, if nobody did, the worker's sentinel does."""
     steady = fleet.steady()
     if steady is not None:
         return steady
-    told = [(beat.get("broker") or {}).get("reachable") for beat in beats]
-    return len(told) >= 2 and all(told)
+    reachable = [(heartbeat.get("broker") or {}).get("reachable") for heartbeat in heartbeats]
+    return len(reachable) >= 2 and all(reachable)
 
 
 def judge_service(kind, expected, fleet):
@@ -151,9 +151,9 @@ def judge_service(kind, expected, fleet):
         return None
     one = beat_and_flower.Service(kind, declared, fleet)
     outcome = next(filter(None, (rule(one) for rule in beat_and_flower.RULES)))
-    outcome = proven(outcome, fleet, one.beats())
-    missing = dict(one.samples[-1]["missing"]) if one.samples else {}
-    main = one.samples[-1]["main"] if one.samples else None
+    outcome = proven(outcome, fleet, one.heartbeats())
+    missing = dict(one.host.samples[-1]["missing"]) if one.host.samples else {}
+    main = one.host.samples[-1]["main"] if one.host.samples else None
     return dict(
         entry(outcome["reason"]),
         host=declared["host"],
@@ -164,7 +164,7 @@ def judge_service(kind, expected, fleet):
     )
 
 
-def _told(outcome, case):
+def _verdict(outcome, case):
     """Return a verdict in the form of the report."""
     evidence = {"decided_by": outcome["cites"], "missing": _missing(case), "seen": _seen(case)}
     for key in ("lacks", "extra"):
@@ -173,7 +173,7 @@ def _told(outcome, case):
     return dict(
         entry(outcome["reason"]),
         node=case.node,
-        host=case.evidence["host"],
+        host=case.host_name,
         instance=case.evidence["instance"],
         activity=outcome["activity"],
         since=_since(outcome),
@@ -189,37 +189,29 @@ def _since(outcome):
 
 def _missing(case):
     """What could not be had, and why."""
-    told = dict(case.evidence["missing"])
-    for sample in case.host[-1:]:
-        told.update(("host." + name, why) for name, why in sample["missing"].items())
-    for sample in case.answers[-1:]:
-        told.update(("control." + name, why) for name, why in sample["missing"].items())
-    unknown = [name for name in sorted(case.its_queues()) if not case.fleet.evidence["queues"].get(name)]
-    if unknown:
-        told["queues"] = "the depth is not known of " + ", ".join(unknown)
-    return told
+    missing = dict(case.evidence["missing"])
+    for sample in case.host.samples[-1:]:
+        missing.update(("host." + name, why) for name, why in sample["missing"].items())
+    for sample in case.control.answers[-1:]:
+        missing.update(("control." + name, why) for name, why in sample["missing"].items())
+    if case.queues.not_known():
+        missing["queues"] = "the depth is not known of " + ", ".join(case.queues.not_known())
+    return missing
 
 
 def _seen(case):
     """The few numbers that an operator wants beside the verdict."""
-    loads = case.loads(CONTROL) or case.loads("host")
-    cpu = case.cpu()
+    loads = case.control.loads() or case.heartbeats.loads()
+    cpu = case.host.cpu()
     return {
-        "pid": case.pid(),
-        "pool": case.pool(),
-        "concurrency": case.concurrency(),
-        "active": case.busy_slots(),
+        "pid": case.host.pid(),
+        "pool": case.pool.name(),
+        "concurrency": case.pool.concurrency(),
+        "active": case.work.busy_slots(),
         "at_hand": loads[-1] if loads else None,
-        "queues": case.queues()[-1] if case.queues() else None,
-        "unacked": _unacked(case),
+        "queues": case.queues.consumed()[-1] if case.queues.consumed() else None,
+        "unacked": case.queues.total_unacked(),
         "cpu": None if cpu is None else round(cpu, 2),
-        "heartbeat_age": next((s["heartbeat"]["age"] for s in reversed(case.host) if s["heartbeat"]), None),
-        "log": next((s["log"]["lines"][-1:] for s in reversed(case.host) if (s["log"] or {}).get("lines")), []),
+        "heartbeat_age": case.heartbeats.last_found["age"] if case.heartbeats.last_found else None,
+        "log": next((s["log"]["lines"][-1:] for s in reversed(case.host.samples) if (s["log"] or {}).get("lines")), []),
     }
-
-
-def _unacked(case):
-    """How many messages of its queues are taken and not acknowledged, by whomever."""
-    last = [case.fleet.evidence["queues"].get(name) for name in case.its_queues()]
-    told = known(samples[-1]["unacked"] for samples in last if samples)
-    return sum(told) if told else None

@@ -16,10 +16,10 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation i
     known,
     seconds_text,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.node.host import HostEvidence
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.rules.service import (
     failed_service,
     looping_service,
-    service_of,
     stopped_service,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.rules.stuck import STOPPED
@@ -32,44 +32,41 @@ class Service:
         self.kind = kind
         self.declared = declared
         self.fleet = fleet
-        self.host = fleet.host(declared["host"])
-        self.samples = known(sample[kind] for sample in self.host["samples"])
+        self.machine = fleet.host(declared["host"])
+        self.host = HostEvidence(known(sample[kind] for sample in self.machine["samples"]))
         self.pages = fleet.evidence["pages"].get(kind, ())
-        self.service = next((s["service"] for s in reversed(self.samples) if s["service"]), None)
 
-    @property
-    def mains(self):
-        """The main process in each look, if it is the same in all."""
-        mains = known(sample["main"] for sample in self.samples)
-        return mains if len({main["pid"] for main in mains}) == 1 else []
-
-    def beats(self):
+    def heartbeats(self):
         """Fresh heartbeats of this process."""
-        pids = {main["pid"] for main in self.mains}
+        pids = {main["pid"] for main in self.host.mains}
         limit = self.fleet.policy["stall_after"]
-        told = known(sample["heartbeat"] for sample in self.samples)
-        return [one for one in told if one.get("pid") in pids and one["age"] is not None and one["age"] <= limit]
+        found = known(sample["heartbeat"] for sample in self.host.samples)
+        return [one for one in found if one.get("pid") in pids and one["age"] is not None and one["age"] <= limit]
+
+    def page_answers(self):
+        """Whether its page answered at the last look."""
+        return bool(self.pages and self.pages[-1]["ok"])
 
 
 def no_host(one):
     """Its host cannot be looked at."""
-    if one.host["reachable"]:
+    if one.machine["reachable"]:
         return None
-    reason = "host_unreachable" if one.host["reachable"] is False else "insufficient_evidence"
-    return found(reason, "unknown", "Nothing is known of its host: {0}.".format(one.host["why"]))
+    reason = "host_unreachable" if one.machine["reachable"] is False else "insufficient_evidence"
+    return found(reason, "unknown", "Nothing is known of its host: {0}.".format(one.machine["why"]))
 
 
 def not_running(one):
     """It has no process."""
-    if not one.samples:
+    if not one.host.samples:
         cause = "It is declared for this host, and is not deployed there."
         return found("not_running", "none", cause, [cite(HOST, one.kind, [None], "no such service")])
-    return stopped_service(one.samples, one.service)
+    return stopped_service(one.host)
 
 
 def broker_down(one):
     """It ends or waits because the broker does."""
-    waits = [beat for beat in one.beats() if beat.get("state") == "broker_down"]
+    waits = any(heartbeat.get("state") == "broker_down" for heartbeat in one.heartbeats())
     if one.fleet.refusing():
         return found("broker_refusing", "unknown", "The broker answers and refuses: {0}".format(one.fleet.refusing()))
     if one.fleet.reachable() is False or waits:
@@ -79,17 +76,17 @@ def broker_down(one):
 
 def crash_looping(one):
     """It is started again and again."""
-    return looping_service(one.samples, one.service, one.fleet.policy)
+    return looping_service(one.host, one.fleet.policy)
 
 
 def start_failed(one):
     """It could not be started."""
-    return failed_service(one.samples, one.service)
+    return failed_service(one.host)
 
 
 def draining(one):
     """It is being stopped."""
-    states = service_of(one.samples)
+    states = one.host.service_readings("state")
     if not states or states[-1] != "deactivating":
         return None
     return found("draining", "draining", "It is being stopped.", [cite(HOST, "service.state", states, "being stopped")])
@@ -97,15 +94,15 @@ def draining(one):
 
 def starting(one):
     """It was started a short while ago."""
-    main = one.samples[-1]["main"]
-    if main and main["age"] <= one.fleet.policy["start_grace"] and not one.beats() and not _page(one):
+    main = one.host.samples[-1]["main"]
+    if main and main["age"] <= one.fleet.policy["start_grace"] and not one.heartbeats() and not one.page_answers():
         return found("starting", "starting", "It was started {0} ago.".format(seconds_text(main["age"])))
     return None
 
 
 def stopped(one):
     """A signal has stopped it."""
-    states = [main["state"] for main in one.mains]
+    states = [main["state"] for main in one.host.mains]
     if len(states) < 2 or any(state not in STOPPED for state in states):
         return None
     cites = [cite(HOST, "main.state", states, "the process is stopped")]
@@ -114,10 +111,10 @@ def stopped(one):
 
 def overdue(one):
     """Its next tick is overdue, by the word of its own heartbeat."""
-    said = [beat.get("problem") or "" for beat in one.beats()]
+    said = [heartbeat.get("problem") or "" for heartbeat in one.heartbeats()]
     if len(said) < 2 or set(said) != {"loop_stalled"}:
         return None
-    detail = one.beats()[-1].get("detail") or "its loop does not turn"
+    detail = one.heartbeats()[-1].get("detail") or "its loop does not turn"
     return found(
         "loop_stalled",
         "stalled",
@@ -128,7 +125,7 @@ def overdue(one):
 
 def deadlocked(one):
     """Its only thread waits for a lock that no other can free."""
-    mains = one.mains
+    mains = one.host.mains
     locked = [
         main.get("threads") == 1 and (main.get("wchan") or "").startswith("futex") and not main.get("cpu_seconds")
         for main in mains
@@ -142,7 +139,7 @@ def deadlocked(one):
 def page_dead(one):
     """Flower runs, and its page does not answer."""
     pages = one.pages
-    if len(pages) < 2 or any(page["ok"] is not False for page in pages) or not one.mains:
+    if len(pages) < 2 or any(page["ok"] is not False for page in pages) or not one.host.mains:
         return None
     error = pages[-1]["error"] or "no answer"
     cites = [cite(HOST, "page.ok", [False] * len(pages), error)]
@@ -151,26 +148,22 @@ def page_dead(one):
 
 def works(one):
     """It ticks, or its page answers."""
-    page, beats = _page(one), one.beats()
-    if page:
+    heartbeats = one.heartbeats()
+    if one.page_answers():
         return found("busy", "busy", "Its page answers.", [cite(HOST, "page.ok", [True], "its page answers")])
-    if not beats or beats[-1].get("state") != "ready" or beats[-1].get("problem"):
+    if not heartbeats or heartbeats[-1].get("state") != "ready" or heartbeats[-1].get("problem"):
         return None
-    ticks = known(beat.get("ticks_total") for beat in beats)
+    ticks = known(heartbeat.get("ticks_total") for heartbeat in heartbeats)
     cites = [cite(HOST, "heartbeat.ticks_total", ticks or [None], "it ticks in time")]
     return found("busy", "busy", "It ticks in time.", cites)
 
 
 def unproven(one):
     """It runs, and nothing more is known."""
-    if not one.samples[-1]["main"]:
+    if not one.host.samples[-1]["main"]:
         return found("insufficient_evidence", "unknown", "Its processes are not known.")
-    cites = [cite(HOST, "main.state", [main["state"] for main in one.mains], "its process runs")]
+    cites = [cite(HOST, "main.state", [main["state"] for main in one.host.mains], "its process runs")]
     return found("idle", "idle_unproven", "It runs. Whether it works is not known.", cites)
-
-
-def _page(one):
-    return bool(one.pages and one.pages[-1]["ok"])
 
 
 RULES = (

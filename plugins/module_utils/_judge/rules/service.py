@@ -16,6 +16,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation i
     known,
     seconds_text,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.node.host import main_pid
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.rules.misconfigured import (
     result_backend_unreachable,
 )
@@ -36,44 +37,40 @@ _WAITS = ("auto-restart", "backoff")
 _JOURNAL = re.compile(r"\d{4}-\d\d-\d\dT\S+ \S+ (?P<who>[^\s\[:]+)(?:\[\d+\])?: (?P<says>.*)")
 
 
-def service_of(samples, key="state"):
-    """The words of the service manager over the samples."""
-    return [sample["service"][key] for sample in samples if sample["service"]]
-
-
 def last_line(samples):
     """The last line of the log that says something, or an empty text: one of systemd's own only where there is no other."""
     last = ""
     lines = [line for sample in samples for line in (sample["log"] or {}).get("lines") or () if line.strip()]
     for line in reversed(lines):
-        told = _JOURNAL.match(line)
-        if not told or told.group("who") != "systemd":
-            return (told.group("says") if told else line).strip()[:300]
-        last = last or told.group("says").strip()[:300]
+        entry = _JOURNAL.match(line)
+        if not entry or entry.group("who") != "systemd":
+            return (entry.group("says") if entry else line).strip()[:300]
+        last = last or entry.group("says").strip()[:300]
     return last
 
 
 def not_running(case):
     """The service manager has no process for it, and does not try; or, without a manager, nobody finds a process."""
-    return stopped_service(case.host, case.service) or _no_process(case)
+    return stopped_service(case.host) or _no_process(case)
 
 
 def _no_process(case):
-    silent = case.silent()
+    silent = case.control.silent()
     if (
-        case.service
+        case.host.service
         or not silent
-        or len(case.host) < 2
-        or any(sample["main"] or sample["children"] != [] for sample in case.host)
+        or len(case.host.samples) < 2
+        or any(sample["main"] or sample["children"] != [] for sample in case.host.samples)
     ):
         return None
-    cites = [cite(HOST, "processes", [0] * len(case.host), "no process of it is found"), silent]
+    cites = [cite(HOST, "processes", [0] * len(case.host.samples), "no process of it is found"), silent]
     return found("not_running", "none", "No process of it is found on its host, and it does not answer.", cites)
 
 
-def stopped_service(samples, service):
+def stopped_service(host):
     """The same, of any service."""
-    if not service or not samples or service.get("main_pid") or samples[-1]["main"]:
+    service = host.service
+    if not service or service.get("main_pid") or host.samples[-1]["main"]:
         return None
     state, result = service["state"], service.get("result") or ""
     ended = state == "failed" and result in _ENDED and not service.get("restarts")
@@ -84,20 +81,21 @@ def stopped_service(samples, service):
         cause = "The service manager does not know the service: it is not deployed, or was removed."
     elif ended:
         cause = "The service was ended ({0}) and not started again.".format(result)
-    cites = [cite(HOST, "service.state", service_of(samples), "the service is " + state)]
+    cites = [cite(HOST, "service.state", host.service_readings("state"), "the service is " + state)]
     return found("not_running", "none", cause, cites, since=service.get("since"))
 
 
 def crash_looping(case):
     """The service manager starts it again and again."""
-    return looping_service(case.host, case.service, case.policy)
+    return looping_service(case.host, case.policy)
 
 
-def looping_service(samples, service, policy):
+def looping_service(host, policy):
     """The same, of any service."""
+    service = host.service
     if not service:
         return None
-    restarts = known(service_of(samples, "restarts"))
+    restarts = known(host.service_readings("restarts"))
     often = bool(restarts) and restarts[-1] >= policy["max_restarts"]
     cites = []
     if often and restarts[-1] > restarts[0]:
@@ -105,7 +103,7 @@ def looping_service(samples, service, policy):
     waits = service.get("substate") in _WAITS
     if waits and (not restarts or often or service.get("substate") == "backoff"):
         cites.append(cite(HOST, "service.substate", [service["substate"]], "it waits for its next start"))
-    elif often and _ended_in_start(samples, service):
+    elif often and _ended_in_start(host):
         cites.append(
             cite(HOST, "service.main_pid", [service.get("main_pid")], "its process ended while it was looked at")
         )
@@ -115,34 +113,33 @@ def looping_service(samples, service, policy):
         cites.append(cite(HOST, "service.result", ["start-limit-hit"], "the service manager has given up"))
     if not cites:
         return None
-    return found("crash_looping", "none", _ending("It ends soon after each start", samples, service), cites)
+    return found("crash_looping", "none", _ending("It ends soon after each start", host), cites)
 
 
-def _ended_in_start(samples, service):
+def _ended_in_start(host):
     """Whether the service manager said that it starts, and a moment later its process was gone."""
-    last = samples[-1]
+    last = host.samples[-1]
     seen_gone = not last["main"] and last["children"] is not None
-    return service["state"] == "activating" and service is last["service"] and seen_gone
+    return host.service["state"] == "activating" and host.service is last["service"] and seen_gone
 
 
 def start_failed(case):
     """The service manager could not start it."""
-    return failed_service(case.host, case.service)
+    return failed_service(case.host)
 
 
-def failed_service(samples, service):
+def failed_service(host):
     """The same, of any service."""
+    service = host.service
     if not service or service["state"] != "failed":
         return None
-    cites = [cite(HOST, "service.state", service_of(samples), "the service has failed")]
-    return found(
-        "start_failed", "none", _ending("It could not be started", samples, service), cites, since=service.get("since")
-    )
+    cites = [cite(HOST, "service.state", host.service_readings("state"), "the service has failed")]
+    return found("start_failed", "none", _ending("It could not be started", host), cites, since=service.get("since"))
 
 
-def _ending(what, samples, service):
+def _ending(what, host):
     """A sentence on how a service ended, with the last line of its log."""
-    details = []
+    service, details = host.service, []
     if service.get("exit_signal"):
         details.append("signal {0}".format(service["exit_signal"]))
     elif service.get("exit_code"):
@@ -153,34 +150,33 @@ def _ending(what, samples, service):
     limit = service.get("memory_limit_bytes")
     if limit and (service.get("exit_signal") == _SIGKILL or service.get("result") == "oom-kill"):
         details.append("its memory is limited to {0} MiB".format(limit >> 20))
-    line = last_line(samples)
+    line = last_line(host.samples)
     text = what + (" ({0})".format(", ".join(details)) if details else "")
     return text + (": " + line if line else ".")
 
 
 def draining(case):
     """It is being stopped, or was told not to take tasks."""
-    states = service_of(case.host)
-    told = [beat.get("state") for beat in case.beats]
-    if states and states[-1] == "deactivating":
-        cites = [cite(HOST, "service.state", states, "the service manager is stopping it")]
+    services, states = case.host.service_readings("state"), case.heartbeats.states()
+    if services and services[-1] == "deactivating":
+        cites = [cite(HOST, "service.state", services, "the service manager is stopping it")]
         cause = "It is being stopped, and ends its tasks first."
-    elif told and told[-1] == "draining":
-        cites = [cite(HOST, "heartbeat.state", told, "it ends its tasks and takes no new ones")]
+    elif states and states[-1] == "draining":
+        cites = [cite(HOST, "heartbeat.state", states, "it ends its tasks and takes no new ones")]
         cause = "It ends its tasks and takes no new ones."
-    elif (case.declared or {}).get("maintenance") and case.running is not False:
+    elif case.declaration.maintenance and case.host.running is not False:
         cites, cause = [], "It was declared to be in maintenance."
     else:
         return None
-    return found("draining", "draining", cause, cites, since=(case.service or {}).get("since"))
+    return found("draining", "draining", cause, cites, since=(case.host.service or {}).get("since"))
 
 
 def not_ready(case):
     """A citation, if the host says that it has not become ready, in the last sample."""
-    states = [beat.get("state") for beat in case.beats]
+    states = case.heartbeats.states()
     if states:
         return cite(HOST, "heartbeat.state", states, "it has not become ready") if states[-1] == "starting" else None
-    services = service_of(case.host)
+    services = case.host.service_readings("state")
     if services and services[-1] == "activating":
         return cite(HOST, "service.state", services, "the service manager still starts it")
     return None
@@ -188,14 +184,14 @@ def not_ready(case):
 
 def starting(case):
     """It was started a short while ago, or works hard on its start."""
-    age, grace = case.age(), case.start_grace()
-    service = case.service
-    if service and (service.get("substate") in _WAITS or _ended_in_start(case.host, service)):
+    age, grace = case.host.age(), case.declaration.start_grace
+    service = case.host.service
+    if service and (service.get("substate") in _WAITS or _ended_in_start(case.host)):
         return found("starting", "starting", "It ended, and the service manager is about to start it again.")
     if age is None:
         return None
     unready = not_ready(case)
-    if age <= grace and (unready or (not case.answers and not case.beats)):
+    if age <= grace and (unready or (not case.control.answers and not case.heartbeats.fresh)):
         cites = [cite(HOST, "main.age", [age], "it was started {0} ago".format(seconds_text(age)))]
         return found(
             "starting",
@@ -203,8 +199,8 @@ def starting(case):
             "It was started {0} ago, and may take {1}.".format(seconds_text(age), seconds_text(grace)),
             cites + ([unready] if unready else []),
         )
-    cpu = case.cpu()
-    if unready and not case.answers and cpu is not None and cpu >= _BUSY_START and age <= grace * _BUSY_GRACE:
+    cpu = case.host.cpu()
+    if unready and not case.control.answers and cpu is not None and cpu >= _BUSY_START and age <= grace * _BUSY_GRACE:
         cites = [unready, cite(HOST, "cpu", [round(cpu, 2)], "its start takes the processor")]
         cause = "Its start takes longer than its grace of {0}, and is at work.".format(seconds_text(grace))
         return found("starting", "starting", cause, cites)
@@ -225,35 +221,35 @@ def start_held_up(case):
 
 def hung_in_startup(case):
     """It is past its grace, and was never ready."""
-    age = case.age()
-    if age is None or age <= case.start_grace() or case.answers:
+    age = case.host.age()
+    if age is None or age <= case.declaration.start_grace or case.control.answers:
         return None
     cause = "It was started {0} ago and has not become ready.".format(seconds_text(age))
     since = case.now() - age
-    states = [beat.get("state") for beat in case.beats]
-    if len(states) >= 2 and set(states) == {"starting"} and case.beat.get("ready_at") is None:
+    states = case.heartbeats.states()
+    if len(states) >= 2 and set(states) == {"starting"} and case.heartbeats.latest("ready_at") is None:
         cites = [cite(HOST, "heartbeat.state", states, "it has not become ready")]
         return found("hung_in_startup", "stalled", cause, [*cites, _aged(case, age)], since)
-    services = service_of(case.host)
-    if len(services) >= 2 and set(services) == {"activating"} and case.mains and set(states) <= {"starting"}:
+    services = case.host.service_readings("state")
+    if len(services) >= 2 and set(services) == {"activating"} and case.host.mains and set(states) <= {"starting"}:
         cites = [cite(HOST, "service.state", services, "it has not told the service manager that it is ready")]
         return found("hung_in_startup", "stalled", cause, [*cites, _aged(case, age)], since)
-    silent, line = case.silent(), _startup_line(case)
-    if silent and line and not case.beats and not case.fleet.mute and len(case.mains) >= 2:
+    silent, line = case.control.silent(), _startup_line(case)
+    if silent and line and not case.heartbeats.fresh and not case.fleet.mute and len(case.host.mains) >= 2:
         cites = [silent, cite(HOST, "log.lines", line, "its log ends in its start"), _aged(case, age)]
         return found("hung_in_startup", "stalled", cause, cites, since)
     return None
 
 
 def _aged(case, age):
-    return cite(HOST, "main.age", [main["age"] for main in case.mains] or [age], "past the start grace")
+    return cite(HOST, "main.age", [main["age"] for main in case.host.mains] or [age], "past the start grace")
 
 
 def _startup_line(case):
     """The last line of the log in each look, if all are lines of a start that no "ready" follows."""
-    told = [(sample["log"] or {}).get("lines") or [] for sample in case.host]
     ends = []
-    for lines in told:
+    for sample in case.host.samples:
+        lines = (sample["log"] or {}).get("lines") or []
         said = [line for line in lines if line.strip()]
         if not said or not any(word in said[-1] for word in ("mingle:", "Connected to ")):
             return []
@@ -263,17 +259,19 @@ def _startup_line(case):
 
 def duplicate_name(case):
     """Two processes answer to one name, so no reply can be trusted."""
-    if any(sample["twins"] for sample in case.answers):
-        cites = [cite(CONTROL, "duplicates", [s["twins"] for s in case.answers], "more than one process answers")]
+    if any(sample["twins"] for sample in case.control.answers):
+        cites = [
+            cite(CONTROL, "duplicates", [s["twins"] for s in case.control.answers], "more than one process answers")
+        ]
         return found("duplicate_name", "unknown", "More than one process answers to this name.", cites)
-    own = {case.main_pid_in(sample) for sample in case.host} - {None}
-    tree = {one["pid"] for s in case.host for one in (*(s["children"] or ()), *(s["others"] or ()))}
-    told = known(sample["pid"] for sample in case.answers)
-    if len(own) != 1 or len(told) < 2 or not case.running or own & set(told) or tree & set(told):
+    own = {main_pid(sample) for sample in case.host.samples} - {None}
+    tree = {one["pid"] for s in case.host.samples for one in (*(s["children"] or ()), *(s["others"] or ()))}
+    answering = case.control.readings("pid")
+    if len(own) != 1 or len(answering) < 2 or not case.host.running or (own | tree) & set(answering):
         return None
     cites = [
-        cite(CONTROL, "stats.pid", told, "the process that answers"),
+        cite(CONTROL, "stats.pid", answering, "the process that answers"),
         cite(HOST, "service.main_pid", sorted(own), "the process that the service manager runs"),
     ]
-    cause = "Process {0} answers to this name, and the service's own is {1}.".format(told[-1], own.pop())
+    cause = "Process {0} answers to this name, and the service's own is {1}.".format(answering[-1], own.pop())
     return found("duplicate_name", "unknown", cause, cites)

@@ -283,7 +283,7 @@ def silent_but_at_work():
     return ExampleFleet().silent().total(100, 140)
 
 
-def silent_but_vouched():
+def silent_but_confirmed():
     return ExampleFleet().silent()
 
 
@@ -411,7 +411,7 @@ FAULTS = [
     (full_of_eta, "prefetch_full"),
     (past_its_limit, "task_overrun"),
     (silent_but_at_work, "control_unreachable"),
-    (silent_but_vouched, "control_unreachable"),
+    (silent_but_confirmed, "control_unreachable"),
     (silent_with_busy_pool, "control_unreachable"),
     (broker_down, "broker_unreachable"),
     (broker_down_with_sentinel, "broker_unreachable"),
