@@ -7,8 +7,9 @@
 change to the application. It writes a heartbeat file each second (TASKFLEET_HEARTBEAT) and talks to systemd
 (NOTIFY_SOCKET); docs/sentinel.md has the fields and the rules.
 
-Three parts. A native thread writes and notifies, so that it sees a loop that is blocked. The consumer's own loop leaves
-the time of its last turn. An observer asks the broker over a connection of its own, so that the loop never waits for it.
+Three parts. A native thread writes and notifies, so that it sees a loop that is blocked (Worker). The consumer's own loop
+leaves the time of its last turn (LoopWatch). An observer asks the broker over a connection of its own, so that the loop
+never waits for it (Observer). What the loop leaves for the two others is in LoopNotes.
 
 It must never break a worker. Whatever fails here is written to stderr once and left out; nothing that failed here may
 keep systemd from hearing that the worker is up. No lock of the application is taken by the native thread: it must
@@ -150,21 +151,21 @@ def judge_beat(facts):
     return "ready", "loop_stalled", "its next tick is overdue by %d s" % facts["overdue"], False
 
 
-def status_line(beat):
+def status_line(heartbeat):
     """Return what ``systemctl status`` shows."""
-    if beat.get("kind") == "beat":
-        words = [beat["state"], "%d ticks" % beat["ticks_total"], "%d sent" % beat["sent_total"]]
+    if heartbeat.get("kind") == "beat":
+        words = [heartbeat["state"], "%d ticks" % heartbeat["ticks_total"], "%d sent" % heartbeat["sent_total"]]
     else:
-        words = [beat["state"], "%d/%d busy" % (beat["active_count"], beat["concurrency"])]
-        words += ["%d done" % beat["completed_total"], "queues %s" % ",".join(beat["queues"])]
-    if beat["problem"]:
-        words.insert(1, "%s: %s" % (beat["problem"], beat["detail"]))
+        words = [heartbeat["state"], "%d/%d busy" % (heartbeat["active_count"], heartbeat["concurrency"])]
+        words += ["%d done" % heartbeat["completed_total"], "queues %s" % ",".join(heartbeat["queues"])]
+    if heartbeat["problem"]:
+        words.insert(1, "%s: %s" % (heartbeat["problem"], heartbeat["detail"]))
     return ", ".join(words)
 
 
-def render(beat):
+def render(heartbeat):
     """JSON with each top-level field on a line of its own, so that a shell can read it."""
-    return "{\n%s\n}\n" % ",\n".join('"%s": %s' % (key, json.dumps(value)) for key, value in beat.items())
+    return "{\n%s\n}\n" % ",\n".join('"%s": %s' % (key, json.dumps(value)) for key, value in heartbeat.items())
 
 
 def transport_defaults(driver, node, kombu_version):
@@ -313,10 +314,9 @@ class Reporter:
         self.file = File(path)
         self.notify = notify
         self.blind = ""
-        self.ready_at = None
         self.vouched_at = None
         self.status = ""
-        self.told_ready = False
+        self.ready_sent = False
         self.sleep = time.sleep
         self.ended = False
 
@@ -330,7 +330,7 @@ class Reporter:
             self.notify("READY=1", "WATCHDOG_USEC=0")
 
     def stand_aside(self, what, error):
-        """It can no longer judge. The worker is taken as healthy from here on."""
+        """It can no longer judge. The worker is taken as healthy from here on. Any thread may say so."""
         complain(what, error)
         self.blind = self.blind or what
 
@@ -349,16 +349,16 @@ class Reporter:
             self.tell_blind()
             self.file.write(render({"schema": SCHEMA, "pid": os.getpid(), "sentinel": self.blind}))
             return
-        beat, vouch, extend = self.collect()
-        self.tell(beat, vouch, extend)
-        beat["vouched_at"] = self.vouched_at
-        self.file.write(render(beat))
+        heartbeat, vouch, extend = self.collect()
+        self.tell(heartbeat, vouch, extend)
+        heartbeat["vouched_at"] = self.vouched_at
+        self.file.write(render(heartbeat))
 
-    def tell(self, beat, vouch, extend):
+    def tell(self, heartbeat, vouch, extend):
         lines = []
-        status = status_line(beat)
-        if self.ready_at is not None and not self.told_ready:
-            self.told_ready = True
+        status = status_line(heartbeat)
+        if heartbeat["ready_at"] is not None and not self.ready_sent:
+            self.ready_sent = True
             lines.append("READY=1")
         if extend:
             lines.append("EXTEND_TIMEOUT_USEC=30000000")
@@ -366,7 +366,7 @@ class Reporter:
             self.status = status
             lines.append("STATUS=%s" % status)
         if vouch:
-            self.vouched_at = beat["written_at"]
+            self.vouched_at = heartbeat["written_at"]
             lines.append("WATCHDOG=1")
         if lines:
             self.notify(*lines)
@@ -375,18 +375,56 @@ class Reporter:
         self.notify("READY=1", "WATCHDOG=1", "STATUS=the sentinel stands aside: %s" % self.blind)
 
     def collect(self):
+        """Return the heartbeat, whether systemd may hear that all is well, and whether a start needs more time."""
         raise NotImplementedError
 
 
 # The worker -------------------------------------------------------------------------------------------------------
 
 
+class LoopNotes:
+    """What the consumer's loop leaves for the native thread and for the observer. All that crosses is here.
+
+    Only LoopWatch writes it, in the loop's thread, one assignment for each field, and what a field holds is never
+    changed in place. So nobody needs a lock, which a loop that is blocked could hold for ever.
+    """
+
+    def __init__(self):
+        self.phase = "starting"
+        self.phase_since = time.monotonic()
+        self.ready_at = None  # since the epoch; all other times are monotonic
+        self.consumer = None
+        self.green = False
+        self.remote_control = False
+        self.connected = False
+        self.connections = 0
+        self.lost_at = self.phase_since
+        self.turned_at = None
+        self.turns = 0
+        self.queues = []  # consumed now
+        self.declared = ()  # consumed when it became ready
+        self.silence = None  # of its connection, while that owes an answer
+        self.unasked_since = None  # there is credit, and no request for work is under way
+
+    def copy(self):
+        """All fields of one moment: the interpreter copies a dict in one step."""
+        copied = LoopNotes.__new__(LoopNotes)
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def loop_age(self, now):
+        return now - (self.turned_at or now)
+
+
 class Observer(threading.Thread):
     """Asks the broker, over a connection of its own: is it there, does work wait, does a message come back?"""
 
-    def __init__(self, sentinel):
+    def __init__(self, app, node, driver, notes):
         super().__init__(name="taskfleet-observer", daemon=True)
-        self.sentinel = sentinel
+        self.app = app
+        self.node = node
+        self.driver = driver
+        self.notes = notes
         self.lock = threading.Lock()  # held while it talks: a fork would copy what it holds
         self.paused = False
         self.stop = threading.Event()
@@ -437,11 +475,10 @@ class Observer(threading.Thread):
     def ask(self, now):
         if self.channel is None:
             self.connect()
-        sentinel = self.sentinel
-        queues = sentinel.queues or sorted(sentinel.app.amqp.queues.consume_from)
+        queues = self.notes.queues or sorted(self.app.amqp.queues.consume_from)
         if queues:
             self.waiting = sum(self.depth(queue) for queue in queues)
-        if sentinel.remote_control and self.proof_is_due(now):
+        if self.notes.remote_control and self.proof_is_due(now):
             self.proofs += 1
             self.proof = self.proofs, now
             self.publish({"number": self.proofs, "pid": os.getpid()})
@@ -452,13 +489,13 @@ class Observer(threading.Thread):
         if self.proved_at is None or now - self.proved_at > PROVE_EVERY:
             return True
         # On AMQP nothing else is sure to come over an idle connection.
-        silence = self.sentinel.silence
-        return self.sentinel.driver == "amqp" and (silence is None or silence > OBSERVE_EVERY - 1)
+        silence = self.notes.silence
+        return self.driver == "amqp" and (silence is None or silence > OBSERVE_EVERY - 1)
 
     def connect(self):
-        names = ("read_timeout", "write_timeout") if self.sentinel.driver == "amqp" else REDIS_TIMEOUTS
+        names = ("read_timeout", "write_timeout") if self.driver == "amqp" else REDIS_TIMEOUTS
         options = dict.fromkeys(names, OBSERVE_TIMEOUT)
-        self.connection = self.sentinel.app.connection_for_write(
+        self.connection = self.app.connection_for_write(
             connect_timeout=OBSERVE_TIMEOUT, heartbeat=0, transport_options=options
         )
         self.connection.connect()
@@ -474,14 +511,13 @@ class Observer(threading.Thread):
         """To the own mailbox only where the broker can: with Redis every node hears a broadcast."""
         from kombu import Producer
 
-        sentinel = self.sentinel
-        mailbox = sentinel.app.control.mailbox
-        body = {"method": COMMAND, "arguments": arguments, "destination": [sentinel.node]}
-        direct = sentinel.driver == "amqp"
+        mailbox = self.app.control.mailbox
+        body = {"method": COMMAND, "arguments": arguments, "destination": [self.node]}
+        direct = self.driver == "amqp"
         Producer(self.channel, auto_declare=False).publish(
             body,
             exchange="" if direct else mailbox.exchange.name,
-            routing_key=mailbox.get_queue(sentinel.node).name if direct else "",
+            routing_key=mailbox.get_queue(self.node).name if direct else "",
             serializer=mailbox.serializer,
             declare=[] if direct else [mailbox.exchange],
             headers={"clock": 0, "expires": 0},
@@ -489,6 +525,13 @@ class Observer(threading.Thread):
             expiration=30,
             retry=False,
         )
+
+    def on_proof(self, arguments):
+        """In the loop, which got the message."""
+        if arguments.get("pid") != os.getpid():
+            return
+        if self.proof is not None and self.proof[0] == arguments.get("number"):
+            self.proof, self.proved_at = None, time.monotonic()
 
     def close(self):
         connection, self.connection, self.channel = self.connection, None, None
@@ -505,60 +548,38 @@ class Observer(threading.Thread):
         return self.failed_at is None or self.answered_at > self.failed_at
 
 
-class Worker(Reporter):
-    """The sentinel of a worker. ``tick`` runs in the consumer's loop, ``collect`` in the native thread."""
+class LoopWatch:
+    """Sees the consumer's loop turn. All of it runs in the loop's thread, and what others may know goes into the notes."""
 
-    def __init__(self, controller, path, notify):
-        super().__init__(path, notify)
-        self.controller = controller
-        self.app = controller.app
-        self.node = controller.hostname
+    def __init__(self, app, notes, notify, stand_aside):
+        self.app = app
         self.driver = ""
-        self.consumer = None
-        self.phase = "starting"
-        self.phase_since = time.monotonic()
-        self.connected = False
-        self.connections = 0
-        self.lost_at = self.phase_since
-        self.turned_at = None
-        self.turns = self.vouched_turns = 0
-        self.asked_turn_at = None
+        self.notes = notes
+        self.notify = notify
+        self.stand_aside = stand_aside
         self.timer = None
-        self.silence = None
         self.owes_since = None
-        self.unasked_since = None
-        self.queues = []
-        self.declared = ()
-        self.received_total = self.completed_total = 0
-        self.last_received = None
-        self.idle_since = None
-        self.buckets = 0, []
-        self.first_seen = {}
-        self.born = {}
-        self.stopped = []
-        self.looked_at = 0.0
-        self.observer = None
-        self.remote_control = False
-        self.green = False
-
-    # In the loop.
 
     @guarded("the loop's turns cannot be seen")
     def on_connected(self, consumer):
-        self.consumer = consumer
-        self.green = bool(getattr(consumer.pool, "is_green", False))
-        self.remote_control = bool(
+        notes = self.notes
+        notes.consumer = consumer
+        notes.green = bool(getattr(consumer.pool, "is_green", False))
+        notes.remote_control = bool(
             self.app.conf.worker_enable_remote_control and consumer.conninfo.supports_exchange_type("fanout")
         )
-        self.owes_since = self.unasked_since = None
-        self.connected = True
-        self.connections += 1
+        self.owes_since = notes.unasked_since = None
+        notes.connected = True
+        notes.connections += 1
 
     @guarded("the loop's turns cannot be seen")
     def on_disconnected(self):
-        if self.connected:
-            self.connected, self.lost_at = False, time.monotonic()
-        self.silence = self.owes_since = self.unasked_since = None
+        notes = self.notes
+        if notes.connected:
+            # In this order: with the time of the loss before, this one would look like one that lasts.
+            notes.lost_at = time.monotonic()
+            notes.connected = False
+        notes.silence = self.owes_since = notes.unasked_since = None
 
     @guarded("the loop's turns cannot be seen")
     def on_loop(self, hub):
@@ -569,47 +590,37 @@ class Worker(Reporter):
 
     @guarded("readiness cannot be told")
     def on_ready(self):
-        self.queues = self.consumed()
-        self.declared = tuple(self.queues)
+        notes = self.notes
+        notes.queues = self.consumed()
+        notes.declared = tuple(notes.queues)
         now = time.monotonic()
-        self.turned_at = now
-        self.phase, self.phase_since = "ready", now
-        self.ready_at = time.time()
+        notes.turned_at = now
+        notes.phase, notes.phase_since = "ready", now
+        notes.ready_at = time.time()
 
     @guarded("draining cannot be told")
     def on_draining(self):
-        self.phase, self.phase_since = "draining", time.monotonic()
+        self.notes.phase, self.notes.phase_since = "draining", time.monotonic()
         self.notify("STOPPING=1")
-
-    def on_end(self):
-        if self.observer is not None:
-            self.observer.stop.set()
 
     @guarded("the loop's turns cannot be seen")
     def tick(self):
+        notes = self.notes
         now = time.monotonic()
-        gap = now - (self.turned_at or 0)
-        self.asked_turn_at = None
-        self.turned_at = now
-        self.turns += 1
-        if self.connected:
-            self.queues = self.consumed()
-            self.silence = self.measure_silence(now, gap)
+        gap = now - (notes.turned_at or 0)
+        notes.turned_at = now
+        notes.turns += 1
+        if notes.connected:
+            notes.queues = self.consumed()
+            notes.silence = self.measure_silence(now, gap)
             if not self.asks_for_nothing():
-                self.unasked_since = None
-            elif self.unasked_since is None or gap > TURN_WITHIN:
-                self.unasked_since = now
-
-    def on_proof(self, arguments):
-        observer = self.observer
-        if observer is None or arguments.get("pid") != os.getpid():
-            return
-        if observer.proof is not None and observer.proof[0] == arguments.get("number"):
-            observer.proof, observer.proved_at = None, time.monotonic()
+                notes.unasked_since = None
+            elif notes.unasked_since is None or gap > TURN_WITHIN:
+                notes.unasked_since = now
 
     def consumed(self):
         """Names of the queues that are consumed now, of what the transport itself says where it can."""
-        tasks = self.consumer.task_consumer
+        tasks = self.notes.consumer.task_consumer
         tags = getattr(tasks, "_active_tags", None) if tasks is not None else {}
         if tags is None:
             return [queue.name for queue in tasks.queues]
@@ -634,15 +645,15 @@ class Worker(Reporter):
 
     def asks_for_nothing(self):
         """Whether no BRPOP is under way although there is credit. The loop asks right before its timers fire."""
-        tasks = self.consumer.task_consumer
-        if self.driver != "redis" or self.green or tasks is None or not self.queues:
+        tasks = self.notes.consumer.task_consumer
+        if self.driver != "redis" or self.notes.green or tasks is None or not self.notes.queues:
             return False
         return tasks.channel.qos.can_consume() and not getattr(tasks.channel, "_in_poll", True)
 
     def owing_socket(self):
         """The socket over which messages come, if something must come over it within seconds."""
-        tasks = self.consumer.task_consumer
-        if tasks is None or not self.queues:
+        tasks = self.notes.consumer.task_consumer
+        if tasks is None or not self.notes.queues:
             return None
         if self.driver == "redis":
             # A BRPOP is answered each second.
@@ -650,27 +661,50 @@ class Worker(Reporter):
             if client is None or not tasks.channel.qos.can_consume() or self.asks_for_nothing():
                 return None
             sock = getattr(client.connection, "_sock", None)
-        elif self.driver == "amqp" and not self.green and self.remote_control:
+        elif self.driver == "amqp" and not self.notes.green and self.notes.remote_control:
             # A message to the own mailbox comes over the same connection.
-            sock = self.consumer.connection.connection.sock
+            sock = self.notes.consumer.connection.connection.sock
         else:
             return None
         return sock if sock is not None and sock.family != _socket.AF_UNIX else None
 
-    # In the native thread.
+
+class Worker(Reporter):
+    """The sentinel of a worker. It judges in the native thread, by the loop's notes and by Celery's own records."""
+
+    def __init__(self, controller, path, notify):
+        super().__init__(path, notify)
+        self.controller = controller
+        self.app = controller.app
+        self.node = controller.hostname
+        self.notes = LoopNotes()
+        self.loop = LoopWatch(self.app, self.notes, notify, self.stand_aside)
+        self.observer = None
+        self.vouched_turns = 0
+        self.asked_after = None  # how many turns there were when it asked for a further one
+        self.asked_at = 0.0
+        self.received_total = self.completed_total = 0
+        self.last_received = None
+        self.idle_since = None
+        self.buckets = 0, []
+        self.first_seen = {}
+        self.born = {}
+        self.stopped = []
+        self.looked_at = 0.0
 
     def collect(self):
         now, wall = time.monotonic(), time.time()
-        self.ask_for_a_turn(now)
-        requests = self.requests(wall)
+        seen = self.notes.copy()
+        self.ask_for_a_turn(seen, now)
+        requests = self.requests(seen, wall)
         children = self.children(requests["active"], now, wall)
-        facts = self.facts(now, wall, requests)
+        facts = self.facts(seen, now, wall, requests)
         state, problem, detail, vouch = judge(facts)
         if vouch and state == "ready" and not facts["explained"]:
             # Heard again only after a further turn, so that systemd's time runs from the last one.
-            vouch, self.vouched_turns = self.turns != self.vouched_turns, self.turns
+            vouch, self.vouched_turns = seen.turns != self.vouched_turns, seen.turns
         observer = self.observer
-        beat = {
+        heartbeat = {
             "schema": SCHEMA,
             "kind": "worker",
             "node": self.node,
@@ -681,7 +715,7 @@ class Worker(Reporter):
             "written_at": round(wall, 3),
             "vouched_at": None,
             "loop_age": None if facts["loop_age"] is None else round(facts["loop_age"], 1),
-            "ready_at": rounded(self.ready_at),
+            "ready_at": rounded(seen.ready_at),
             "pool": pool_name(self.controller.pool),
             "concurrency": self.concurrency(),
             "children": children,
@@ -691,37 +725,37 @@ class Worker(Reporter):
             "limited": requests["limited"],
             "received_total": self.received_total,
             "completed_total": self.completed_total,
-            "queues": list(self.queues),
+            "queues": list(seen.queues),
             "last_received": rounded(self.last_received),
             "broker": {
-                "connected": self.connected,
-                "reconnects": max(self.connections - 1, 0),
+                "connected": seen.connected,
+                "reconnects": max(seen.connections - 1, 0),
                 "last_proof": since_epoch(observer and observer.proved_at, now, wall),
                 "reachable": facts["reachable"],
                 "waiting": facts["waiting"],
-                "silent_for": rounded(self.silence),
+                "silent_for": rounded(seen.silence),
             },
             "rss": resident_bytes(),
         }
-        return beat, vouch, state == "broker_down" and self.phase == "starting"
+        return heartbeat, vouch, state == "broker_down" and seen.phase == "starting"
 
-    def ask_for_a_turn(self, now):
+    def ask_for_a_turn(self, seen, now):
         """Where there is no hub, what waits in ``call_soon`` is done on the loop's next turn."""
-        if self.consumer is None or not self.connected or now - (self.turned_at or 0) < 0.9:
+        if seen.consumer is None or not seen.connected or now - (seen.turned_at or 0) < 0.9:
             return
-        if self.consumer.hub and now - (self.turned_at or 0) < TURN_WITHIN:
+        if seen.consumer.hub and now - (seen.turned_at or 0) < TURN_WITHIN:
             return  # its timer is on the way
-        if self.asked_turn_at is None or now - self.asked_turn_at > STALL_AFTER:
-            self.asked_turn_at = now
-            self.consumer.call_soon(self.tick)
+        if self.asked_after != seen.turns or now - self.asked_at > STALL_AFTER:
+            self.asked_after, self.asked_at = seen.turns, now
+            seen.consumer.call_soon(self.loop.tick)
 
-    def requests(self, wall):
+    def requests(self, seen, wall):
         from celery.worker import state
 
         running = members(state.active_requests)
         known = set(map(id, running))
         waiting = [request for request in members(state.reserved_requests) if id(request) not in known]
-        limited = self.limited()
+        limited = self.limited(seen)
         accepted = state.all_total_count[0]
         self.completed_total = max(self.completed_total, accepted - len(running))
         scheduled = len(state.scheduled_requests if hasattr(state, "scheduled_requests") else ())
@@ -747,17 +781,17 @@ class Worker(Reporter):
             "undelivered": self.undelivered(waiting, len(running)),
         }
 
-    def limited(self):
+    def limited(self, seen):
         """Tasks that wait for their rate limit: Celery reserves them only when they may begin.
 
         A limit that is changed gets a new bucket, and those in the old one wait on in it, until the connection ends.
         """
         connection, buckets = self.buckets
-        if connection != self.connections:
+        if connection != seen.connections:
             buckets = []
-        current = list(getattr(self.consumer, "task_buckets", {}).values())
+        current = list(getattr(seen.consumer, "task_buckets", {}).values())
         different = {id(bucket): bucket for bucket in [*buckets, *current] if bucket is not None and bucket.contents}
-        self.buckets = self.connections, list(different.values())
+        self.buckets = seen.connections, list(different.values())
         return sum(len(bucket.contents) for bucket in different.values())
 
     def limits(self, request):
@@ -808,45 +842,42 @@ class Worker(Reporter):
             return 0  # the gevent pool measures what it has not made yet
         return int(slots or 0) or 1 if pool is not None else 0
 
-    def facts(self, now, wall, requests):
+    def facts(self, seen, now, wall, requests):
         observer = self.observer
-        reachable = observer.reachable(now, self.green) if observer is not None else None
-        silence = self.silence
-        if silence is not None and silence < OBSERVE_EVERY and self.turned_at and now - self.turned_at < TURN_WITHIN:
+        reachable = observer.reachable(now, seen.green) if observer is not None else None
+        silence = seen.silence
+        if silence is not None and silence < OBSERVE_EVERY and seen.turned_at and now - seen.turned_at < TURN_WITHIN:
             reachable = True  # it has just answered the consumer
         explained = ""
-        if pool_name(self.controller.pool) == "solo" and self.loop_age(now) > TURN_WITHIN:
+        if pool_name(self.controller.pool) == "solo" and seen.loop_age(now) > TURN_WITHIN:
             explained = explain_solo(requests["active"], wall)
         return {
-            "phase": self.phase,
-            "phase_age": now - self.phase_since,
-            "connected": self.connected,
+            "phase": seen.phase,
+            "phase_age": now - seen.phase_since,
+            "connected": seen.connected,
             "reachable": reachable,
-            "reachable_for": min(now - (observer.reachable_since or now), now - self.lost_at) if observer else 0,
-            "loop_age": self.loop_age(now) if self.turned_at else None,
+            "reachable_for": min(now - (observer.reachable_since or now), now - seen.lost_at) if observer else 0,
+            "loop_age": seen.loop_age(now) if seen.turned_at else None,
             "explained": explained,
             "silence": silence,
             "heard_since_silence": bool(
                 silence and observer and observer.answered_at and observer.answered_at > now - silence + 3
             ),
-            "missing": [queue for queue in self.declared if queue not in self.queues],
+            "missing": [queue for queue in seen.declared if queue not in seen.queues],
             "stopped": self.stopped,
             "undelivered": requests["undelivered"],
             "waiting": observer.waiting if observer else None,
-            "idle_waiting": self.idle_waiting(now, requests),
+            "idle_waiting": self.idle_waiting(seen, now, requests),
             # As long as the loop turns: while a task of the solo pool keeps it, nothing can be asked.
-            "unasked": max(self.turned_at - self.unasked_since, 0) if self.turned_at and self.unasked_since else 0,
+            "unasked": max(seen.turned_at - seen.unasked_since, 0) if seen.turned_at and seen.unasked_since else 0,
         }
 
-    def loop_age(self, now):
-        return now - (self.turned_at or now)
-
-    def idle_waiting(self, now, requests):
+    def idle_waiting(self, seen, now, requests):
         """Seconds since which work waits, slots are free, no task was taken, and none waits for its rate limit."""
         observer = self.observer
         totals = (self.received_total, self.completed_total)
         free = requests["active_count"] + requests["reserved"] < self.concurrency()
-        if not (observer and observer.waiting and free and self.connected) or requests["limited"]:
+        if not (observer and observer.waiting and free and seen.connected) or requests["limited"]:
             self.idle_since = None
             return 0
         if self.idle_since is None or self.idle_since[0] != totals:
@@ -894,7 +925,7 @@ def set_by_application(conf, name):
     return any(key in mapping for mapping in conf.maps[:-1] for key in names)
 
 
-def make_step(worker):
+def make_step(loop):
     """A step of the consumer: it is started and stopped with each connection, after the task consumer."""
     from celery import bootsteps
 
@@ -902,13 +933,13 @@ def make_step(worker):
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, c):
-            worker.on_connected(c)
+            loop.on_connected(c)
 
         def stop(self, c):
-            worker.on_disconnected()
+            loop.on_disconnected()
 
         def register_with_event_loop(self, c, hub):
-            worker.on_loop(hub)
+            loop.on_loop(hub)
 
     return Sentinel
 
@@ -919,26 +950,32 @@ def attach(worker):
     from celery.worker.control import Panel
 
     def proof(state, **arguments):
-        worker.on_proof(arguments)
+        if worker.observer is not None:
+            worker.observer.on_proof(arguments)
 
-    worker.app.steps["consumer"].add(make_step(worker))
+    def on_end(**_):
+        if worker.observer is not None:
+            worker.observer.stop.set()
+
+    worker.app.steps["consumer"].add(make_step(worker.loop))
     Panel.data[COMMAND] = proof
     # Kept by name: signals hold weak references.
     worker.receivers = [
-        (signals.worker_ready, lambda **_: worker.on_ready()),
-        (signals.worker_shutting_down, lambda **_: worker.on_draining()),
-        (signals.worker_shutdown, lambda **_: worker.on_end()),
+        (signals.worker_ready, lambda **_: worker.loop.on_ready()),
+        (signals.worker_shutting_down, lambda **_: worker.loop.on_draining()),
+        (signals.worker_shutdown, on_end),
     ]
     for signal, receiver in worker.receivers:
         signal.connect(receiver, weak=False)
-    worker.driver = worker.app.connection_for_read().transport.driver_type
+    worker.loop.driver = worker.app.connection_for_read().transport.driver_type
 
 
 def observe(worker):
     """Start the observer of a broker that it knows, and keep it from being copied by a fork while it talks."""
-    if worker.driver not in ("redis", "amqp"):
+    driver = worker.loop.driver
+    if driver not in ("redis", "amqp"):
         return
-    observer = worker.observer = Observer(worker)
+    observer = worker.observer = Observer(worker.app, worker.node, driver, worker.notes)
     if hasattr(os, "register_at_fork") and not any(
         name in sys.modules for name in ("gevent.monkey", "eventlet.patcher")
     ):
@@ -984,6 +1021,7 @@ class Beat(Reporter):
         super().__init__(path, notify)
         self.app = app
         self.scheduler = scheduler
+        self.ready_at = None
         self.began_at = None  # monotonic; a tick is under way
         self.next_at = None  # monotonic; when the next one is due
         self.last_tick = self.last_sent = None
@@ -1016,7 +1054,7 @@ class Beat(Reporter):
             self.asked_at, self.reachable = now, self.ask_broker()
         facts = {"ready_at": self.ready_at, "overdue": overdue, "reachable": self.reachable}
         state, problem, detail, vouch = judge_beat(facts)
-        beat = {
+        heartbeat = {
             "schema": SCHEMA,
             "kind": "beat",
             "pid": os.getpid(),
@@ -1036,7 +1074,7 @@ class Beat(Reporter):
             "failed_total": self.failed,
             "rss": resident_bytes(),
         }
-        return beat, vouch, False
+        return heartbeat, vouch, False
 
     def ask_broker(self):
         """Does something listen where the broker should? A beat that cannot send is not fixed by a restart."""

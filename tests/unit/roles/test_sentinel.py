@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
@@ -117,18 +118,19 @@ def test_judge_beat(sentinel, facts, state, problem, vouch):
 
 
 def test_status_line(sentinel):
-    beat = {"state": "ready", "problem": "", "active_count": 2, "concurrency": 4, "completed_total": 118}
-    beat["queues"] = ["high_priority", "default"]
-    assert sentinel.status_line(beat) == "ready, 2/4 busy, 118 done, queues high_priority,default"
-    beat.update(problem="loop_stalled", detail="the consumer loop has not turned for 12 s")
-    assert sentinel.status_line(beat).startswith("ready, loop_stalled: the consumer loop has not turned for 12 s, 2/4")
+    heartbeat = {"state": "ready", "problem": "", "active_count": 2, "concurrency": 4, "completed_total": 118}
+    heartbeat["queues"] = ["high_priority", "default"]
+    assert sentinel.status_line(heartbeat) == "ready, 2/4 busy, 118 done, queues high_priority,default"
+    heartbeat.update(problem="loop_stalled", detail="the consumer loop has not turned for 12 s")
+    status = sentinel.status_line(heartbeat)
+    assert status.startswith("ready, loop_stalled: the consumer loop has not turned for 12 s, 2/4")
 
 
 def test_render_is_json_with_a_line_for_each_field(sentinel):
-    beat = {"schema": 1, "detail": 'a "quoted"\nline', "active": [{"id": "x"}], "queues": []}
-    text = sentinel.render(beat)
-    assert json.loads(text) == beat
-    assert len(text.splitlines()) == len(beat) + 2
+    heartbeat = {"schema": 1, "detail": 'a "quoted"\nline', "active": [{"id": "x"}], "queues": []}
+    text = sentinel.render(heartbeat)
+    assert json.loads(text) == heartbeat
+    assert len(text.splitlines()) == len(heartbeat) + 2
 
 
 @pytest.mark.parametrize("driver", ["redis", "rediss", "sentinel"])
@@ -223,3 +225,102 @@ def test_slots_of_a_pool_that_has_not_started(sentinel, pool, slots):
     worker = sentinel.Worker.__new__(sentinel.Worker)
     worker.controller = types.SimpleNamespace(pool=pool)
     assert worker.concurrency() == slots
+
+
+# What crosses from the loop to the native thread.
+
+
+class Consumer:
+    """A consumer of an application that consumes two queues over AMQP, as far as the loop's class asks it."""
+
+    hub = None
+    pool = types.SimpleNamespace(is_green=True)
+    conninfo = types.SimpleNamespace(supports_exchange_type=lambda _kind: True)
+    task_consumer = types.SimpleNamespace(_active_tags={"b": "2", "a": "1"}, channel=object())
+
+    def __init__(self):
+        self.soon = []
+
+    def call_soon(self, operation):
+        self.soon.append(operation)
+
+
+@pytest.fixture
+def worker(sentinel):
+    conf = types.SimpleNamespace(worker_enable_remote_control=True)
+    pool = types.SimpleNamespace(num_processes=4)
+    controller = types.SimpleNamespace(app=types.SimpleNamespace(conf=conf), hostname="w1@h", pool=pool)
+    return sentinel.Worker(controller, "", lambda *_lines: None)
+
+
+def test_notes_of_a_worker_from_its_start_to_its_end(worker):
+    notes, consumer = worker.notes, Consumer()
+    assert (notes.phase, notes.connected, notes.turned_at) == ("starting", False, None)
+    worker.loop.on_connected(consumer)
+    assert (notes.consumer, notes.connected, notes.connections) == (consumer, True, 1)
+    assert (notes.green, notes.remote_control) == (True, True)
+    worker.loop.on_ready()
+    assert (notes.phase, notes.queues, notes.declared, notes.turns) == ("ready", ["a", "b"], ("a", "b"), 0)
+    worker.loop.tick()
+    assert (notes.turns, notes.silence, notes.unasked_since) == (1, None, None)
+    worker.loop.on_draining()
+    assert notes.phase == "draining"
+    assert worker.blind == ""
+
+
+def test_lost_connection_is_noted_once(worker):
+    worker.loop.on_connected(Consumer())
+    worker.loop.on_disconnected()
+    lost_at = worker.notes.lost_at
+    worker.loop.on_disconnected()
+    assert (worker.notes.connected, worker.notes.lost_at) == (False, lost_at)
+    worker.loop.on_connected(Consumer())
+    assert (worker.notes.connected, worker.notes.connections) == (True, 2)
+
+
+def test_copied_notes_stay_as_they_were(worker):
+    seen = worker.notes.copy()
+    assert vars(seen) == vars(worker.notes)
+    worker.loop.on_connected(Consumer())
+    worker.loop.tick()
+    assert (seen.connected, seen.turns, seen.queues) == (False, 0, [])
+
+
+def test_loop_that_fails_makes_the_sentinel_stand_aside(worker, capfd):
+    worker.loop.on_connected(object())
+    assert worker.blind == "the loop's turns cannot be seen"
+    assert "the loop's turns cannot be seen" in capfd.readouterr().err
+
+
+def test_turn_is_asked_for_once_until_it_came(worker):
+    consumer = Consumer()
+    worker.loop.on_connected(consumer)
+    now = time.monotonic()
+    worker.ask_for_a_turn(worker.notes.copy(), now)
+    worker.ask_for_a_turn(worker.notes.copy(), now + 5)
+    assert len(consumer.soon) == 1
+    worker.ask_for_a_turn(worker.notes.copy(), now + 11)
+    assert len(consumer.soon) == 2
+    consumer.soon[0]()
+    turned_at = worker.notes.turned_at
+    worker.ask_for_a_turn(worker.notes.copy(), turned_at + 0.5)
+    assert len(consumer.soon) == 2
+    worker.ask_for_a_turn(worker.notes.copy(), turned_at + 1)
+    assert len(consumer.soon) == 3
+
+
+def test_only_the_loop_writes_its_notes(worker):
+    classes = {node.name: node for node in ast.parse(FILE.read_text()).body if isinstance(node, ast.ClassDef)}
+    writers = {name: written_notes(tree) for name, tree in classes.items()}
+    assert writers.pop("LoopWatch") == set(vars(worker.notes))
+    assert {name: fields for name, fields in writers.items() if fields} == {}
+
+
+def written_notes(tree):
+    """The fields of ``notes``, ``self.notes`` or ``seen`` to which a class assigns."""
+    places = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
+    return {
+        place.attr
+        for place in places
+        if getattr(place.value, "id", "") in ("notes", "seen") or getattr(place.value, "attr", "") == "notes"
+    }
