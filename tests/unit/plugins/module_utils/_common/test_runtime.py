@@ -11,7 +11,6 @@ import pwd
 import re
 import sys
 import textwrap
-import types
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common import runtime
@@ -256,18 +255,6 @@ def test_another_user_is_refused_without_root(helper, monkeypatch):
     outcome = run(sys.executable, helper(""), {}, user="nobody")
     assert outcome.error == "not_permitted"
     assert "running as daemon, which may not become nobody" in outcome.message
-
-
-def test_root_works_as_the_owner_of_the_environment(monkeypatch):
-    daemon = pwd.getpwnam("daemon").pw_uid
-    owners = {"/opt/shop/venv/bin": daemon}
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(os, "stat", lambda path: types.SimpleNamespace(st_uid=owners[path]))
-    become, account = runtime._account(None, None, "/opt/shop/venv/bin/python")
-    assert account.pw_name == "daemon"
-    assert become is not None
-    monkeypatch.setattr(os, "geteuid", lambda: 1234)
-    assert runtime._owner("/opt/shop/venv/bin/python") == 1234
 
 
 def test_a_loader_that_keeps_bytes(helper):
