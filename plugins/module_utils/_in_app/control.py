@@ -23,7 +23,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.control i
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import Clock
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connection import lost
-from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.inspect import conversation, reach
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.conversation import conversation
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.inspect import reach
 
 # Of what is left, the share of each step before the reading back.
 SHARE = 3

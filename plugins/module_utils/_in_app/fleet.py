@@ -30,11 +30,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connectio
     lost,
     split_urls,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.inspect import (
-    conversation,
-    pids,
-    shares_mailboxes,
-)
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.conversation import conversation
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.inspect import pids, shares_mailboxes
 
 # The time that the broker's first answer, and any single one after it, may take.
 REACH = 5.0

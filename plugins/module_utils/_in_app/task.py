@@ -17,7 +17,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers imp
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.backend import check_backend
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connection import lost
-from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.inspect import conversation, reach
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.conversation import conversation
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.inspect import reach
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.task_outcome import classify, found
 
 # Kept back to look for a task whose result does not come, and to take a private queue away.
