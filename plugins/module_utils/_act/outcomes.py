@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from math import floor
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import hold_of, plan
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import start_timeout
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
 
@@ -27,16 +27,16 @@ PIPES = ("pipe_read", "anon_pipe_read", "pipe_wait")
 WELL = ("healthy", "misconfigured")
 
 
-def at_work(told, looks):
+def at_work(verdict, looks):
     """Whether a worker runs a task. None when not known."""
-    if told["reason"] == "hung_in_startup":
+    if verdict["reason"] == "hung_in_startup":
         return False
     # What the pool was given is begun before the worker ends, also by a process that only now goes on.
-    known = [told["evidence"]["seen"].get(key) for key in ("active", "at_hand")]
+    known = [verdict["evidence"]["seen"].get(key) for key in ("active", "at_hand")]
     if known != [None, None]:
         return any(known)
     children = [look["children"] for look in looks]
-    if told["evidence"]["seen"].get("pool") != "prefork" or len(children) < 2 or not all(children):
+    if verdict["evidence"]["seen"].get("pool") != "prefork" or len(children) < 2 or not all(children):
         return None
     waits = {child.get("wchan") for look in children for child in look}
     return False if waits <= set(PIPES) else None
@@ -48,43 +48,44 @@ def work(report, evidence):
     ``at_work`` is whether it runs a task, None when not known. ``worked`` are the pids of main processes that tasks went
     through.
     """
-    told = {}
+    by_node = {}
     for node in report["nodes"]:
         seen = evidence["nodes"].get(node["node"]) or {"host_samples": [], "control": []}
-        beats = [sample["heartbeat"] for sample in seen["host_samples"] if sample["heartbeat"]]
-        worked = {beat.get("pid") for beat in beats if beat.get("completed_total")}
+        heartbeats = [sample["heartbeat"] for sample in seen["host_samples"] if sample["heartbeat"]]
+        worked = {heartbeat.get("pid") for heartbeat in heartbeats if heartbeat.get("completed_total")}
         worked |= {sample["pid"] for sample in seen["control"] if sample["total"]}
-        told[node["node"]] = {"at_work": at_work(node, seen["host_samples"]), "worked": sorted(worked - {None})}
-    return told
+        by_node[node["node"]] = {"at_work": at_work(node, seen["host_samples"]), "worked": sorted(worked - {None})}
+    return by_node
 
 
-def patience(told, busy, limits):
+def patience(verdict, busy, limits):
     """Return the seconds from TERM to QUIT: the longest that a task may lawfully take, unless there is none.
 
     ``busy`` is whether it runs a task, None when not known.
     """
-    empty = _empty(told)
+    empty = _empty(verdict)
     if busy is False:
         return empty
     longest = limits.get("hard") or limits.get("stop") or empty
     return min(longest + empty, max(limits.get("stop") or longest, empty))
 
 
-def _empty(told):
+def _empty(verdict):
     """Return the seconds that a worker may take to end that has no task any more."""
-    has_results = told["reason"] != "hung_in_startup" and told["evidence"]["seen"].get("pool") in ("prefork", None)
+    pool = verdict["evidence"]["seen"].get("pool")
+    has_results = verdict["reason"] != "hung_in_startup" and pool in ("prefork", None)
     return EMPTY + UNREAD if has_results else EMPTY
 
 
 def prepare(batches, result, expected):
     """Give each step what it needs: patience, and what the worker had at hand."""
-    told = {node["node"]: node for node in result["report"]["nodes"]}
+    verdicts = {verdict["node"]: verdict for verdict in result["report"]["nodes"]}
     declared = {node["node"]: node for node in expected}
     for step in (step for batch in batches for step in batch):
         name = step["node"]
-        seen = told[name]["evidence"]["seen"]
+        seen = verdicts[name]["evidence"]["seen"]
         one = declared.get(name, {})
-        step["patience"] = patience(told[name], result["work"][name]["at_work"], one.get("limits") or {})
+        step["patience"] = patience(verdicts[name], result["work"][name]["at_work"], one.get("limits") or {})
         step["service"] = one.get("service")
         step["start_timeout"] = start_timeout(one.get("start_grace") or policy()["start_grace"])
         step["old_pid"] = seen.get("pid") or 0
@@ -107,15 +108,15 @@ def rolling_plan(result, expected, chosen, fraction, done=()):
     declared = {node["node"]: set(node.get("queues") or ()) for node in expected}
     left, ready = [], []
     rooms = _rooms(result["report"]["nodes"], declared, fraction)
-    for told in sorted(result["report"]["nodes"], key=lambda one: one["node"]):
-        name = told["node"]
-        why = _why_not_rolling(told, declared, rooms, chosen, done)
+    for verdict in sorted(result["report"]["nodes"], key=lambda one: one["node"]):
+        name = verdict["node"]
+        why = _why_not_rolling(verdict, declared, rooms, chosen, done)
         if why:
             left.append({"node": name, "why": why})
         else:
-            step = {key: told[key] for key in ("node", "host", "instance", "verdict", "reason", "cause")}
+            step = {key: verdict[key] for key in ("node", "host", "instance", "verdict", "reason", "cause")}
             ready.append(dict(step, action="restart"))
-    hold = _hold(result["report"]["broker"])
+    hold = hold_of(result["report"]["broker"])
     batches = []
     while ready and not hold:
         batches.append(_batch(ready, declared, rooms))
@@ -123,16 +124,10 @@ def rolling_plan(result, expected, chosen, fraction, done=()):
     return {"batches": prepare(batches, result, expected), "left_alone": left, "hold": hold}
 
 
-def _hold(broker):
-    if broker.get("refusing"):
-        return "the broker refuses"
-    return "" if broker["reachable"] else "the broker does not answer"
-
-
 def _rooms(nodes, declared, fraction):
     """Return by queue how many of its workers may be away beside those that are unhealthy."""
     workers, unhealthy = {}, {}
-    verdicts = {told["node"]: told["verdict"] for told in nodes}
+    verdicts = {one["node"]: one["verdict"] for one in nodes}
     for node, names in declared.items():
         for name in names:
             workers[name] = workers.get(name, 0) + 1
@@ -140,16 +135,16 @@ def _rooms(nodes, declared, fraction):
     return {name: max(1, floor(count * fraction)) - unhealthy[name] for name, count in workers.items()}
 
 
-def _why_not_rolling(told, declared, rooms, chosen, done):
-    if told["node"] not in declared:
+def _why_not_rolling(verdict, declared, rooms, chosen, done):
+    if verdict["node"] not in declared:
         return "it is not declared"
-    if chosen and told["node"] not in chosen:
+    if chosen and verdict["node"] not in chosen:
         return "it was not chosen"
-    if told["node"] in done:
+    if verdict["node"] in done:
         return "it was restarted before"
-    if told["verdict"] not in WELL:
-        return "{verdict}/{reason}: fix it first".format(**told)
-    short = sorted(name for name in declared[told["node"]] if rooms[name] < 1)
+    if verdict["verdict"] not in WELL:
+        return "{verdict}/{reason}: fix it first".format(**verdict)
+    short = sorted(name for name in declared[verdict["node"]] if rooms[name] < 1)
     if short:
         return "too many other workers of {0} are unhealthy: fix them first".format(", ".join(short))
     return ""
@@ -181,12 +176,12 @@ def services(steps, host, least_start_timeout):
 
 
 def taken(batch, restarts):
-    """Return by node what came of its step, from what celery_restart told on each host. Who did not answer told nothing."""
-    told = {}
+    """Return by node what came of its step, from the result of celery_restart on each host that answered."""
+    results = {}
     for host, result in restarts.items():
         steps = [step for step in batch if step["host"] == host]
-        told.update((step["node"], one) for step, one in zip(steps, result.get("services") or ()))
-    return told
+        results.update((step["node"], one) for step, one in zip(steps, result.get("services") or ()))
+    return results
 
 
 def strays(looks):
@@ -231,29 +226,29 @@ def record(made, restarted, before, now, done=()):
 
 def lines(made):
     """Return a line for each node that is to be touched, and for each that is unhealthy and is not."""
-    told = ["Nobody is touched: {0}".format(made["hold"])] if made["hold"] else []
+    text = ["Nobody is touched: {0}".format(made["hold"])] if made["hold"] else []
     for step in (step for batch in made["batches"] for step in batch):
-        told.append("{action} {node} ({verdict}/{reason}): {cause}".format(**step))
-    told += ["leave {node}: {why}".format(**one) for one in made["left_alone"] if not one["why"].startswith("healthy/")]
-    return told or ["There is nothing to do."]
+        text.append("{action} {node} ({verdict}/{reason}): {cause}".format(**step))
+    text += ["leave {node}: {why}".format(**one) for one in made["left_alone"] if not one["why"].startswith("healthy/")]
+    return text or ["There is nothing to do."]
 
 
 def outcomes(batch, results, result):
-    """Return for each step of a batch what became of it, from what the hosts told and a later look at the fleet."""
-    told = {node["node"]: node for node in result["report"]["nodes"]}
-    return [_outcome(step, results.get(step["node"]) or {}, told.get(step["node"]), result) for step in batch]
+    """Return for each step of a batch what became of it, from the results of the hosts and a later look at the fleet."""
+    verdicts = {verdict["node"]: verdict for verdict in result["report"]["nodes"]}
+    return [_outcome(step, results.get(step["node"]) or {}, verdicts.get(step["node"]), result) for step in batch]
 
 
-def _outcome(step, taken, told, result):
-    seen = told["evidence"]["seen"] if told else {}
+def _outcome(step, taken, verdict, result):
+    seen = verdict["evidence"]["seen"] if verdict else {}
     new_pid = seen.get("pid") or taken.get("after_pid") or 0
     why = ""
     if not taken:
         why = "its host did not answer"
     elif taken.get("error"):
         why = taken["error"]
-    elif not told or told["verdict"] not in WELL:
-        why = "{verdict}/{reason}: {cause}".format(**told) if told else "it is not in the report"
+    elif not verdict or verdict["verdict"] not in WELL:
+        why = "{verdict}/{reason}: {cause}".format(**verdict) if verdict else "it is not in the report"
     elif not new_pid or new_pid == taken.get("before_pid"):
         why = "its main process is the same as before"
     return {
@@ -266,28 +261,28 @@ def _outcome(step, taken, told, result):
         "seconds": taken.get("seconds"),
         "verified": not why,
         "why": why,
-        "proof": "" if why else _proof(told, new_pid, result),
+        "proof": "" if why else _proof(verdict, new_pid, result),
         "tasks": dict(step["tasks"], fate=_fate(step, taken, result)),
     }
 
 
-def _proof(told, pid, result):
+def _proof(verdict, pid, result):
     """Return what proves that a worker works since its start: work, or an empty text."""
-    return "tasks went through it" if pid in result["work"][told["node"]]["worked"] else ""
+    return "tasks went through it" if pid in result["work"][verdict["node"]]["worked"] else ""
 
 
-def unproven(told):
+def unproven(restarted):
     """Return the workers of these outcomes that are verified, and that nothing has gone through yet."""
-    return [one["node"] for one in told if one["verified"] and not one["proof"]]
+    return [one["node"] for one in restarted if one["verified"] and not one["proof"]]
 
 
-def with_canaries(told, results):
+def with_canaries(restarted, results):
     """Return the outcomes with what a task of its own has shown of each worker: the results of celery_task_run.
 
     A task that nobody knows the end of, as without a result backend, shows nothing.
     """
     by_node = {result["item"]: result for result in results}
-    return [_with_canary(one, by_node.get(one["node"]) or {}) for one in told]
+    return [_with_canary(one, by_node.get(one["node"]) or {}) for one in restarted]
 
 
 def _with_canary(one, result):

@@ -26,16 +26,18 @@ def plan(verdicts, policy=None, last_restarts=None, now=None):
     as long as one at a time would also do; the next batch begins when all of it are verified.
     """
     policy = complete(policy)
-    hold = _hold(verdicts["broker"])
-    full = {told["subject"]: told["cause"] for told in verdicts["findings"] if told["reason"] == "disk_full"}
+    hold = hold_of(verdicts["broker"])
+    full = {
+        finding["subject"]: finding["cause"] for finding in verdicts["findings"] if finding["reason"] == "disk_full"
+    }
     chosen, left_alone = [], []
-    for told in sorted(verdicts["nodes"], key=_order):
-        why = _why_not(told, policy, hold, full, last_restarts or {}, now)
+    for verdict in sorted(verdicts["nodes"], key=_order):
+        why = _why_not(verdict, policy, hold, full, last_restarts or {}, now)
         if why:
-            left_alone.append({"node": told["node"], "why": why})
+            left_alone.append({"node": verdict["node"], "why": why})
         else:
-            chosen.append(_step(told))
-    declared = [told for told in verdicts["nodes"] if told["reason"] != "unexpected_node"]
+            chosen.append(_step(verdict))
+    declared = [verdict for verdict in verdicts["nodes"] if verdict["reason"] != "unexpected_node"]
     size = batch_size(len(declared), policy["heal_max_fraction"])
     return {
         "batches": [chosen[start : start + size] for start in range(0, len(chosen), size)],
@@ -54,7 +56,7 @@ def batch_size(nodes, fraction):
     return max(1, floor(nodes * fraction))
 
 
-def _hold(broker):
+def hold_of(broker):
     """Why nobody is touched, or an empty text."""
     if broker["refusing"]:
         return "the broker refuses: {0}".format(broker["error"])
@@ -65,24 +67,26 @@ def _hold(broker):
     return ""
 
 
-def _order(told):
+def _order(verdict):
     """The worst first, and by name."""
-    return VERDICTS.index(told["verdict"]), told["node"]
+    return VERDICTS.index(verdict["verdict"]), verdict["node"]
 
 
-def _why_not(told, policy, hold, full, last_restarts, now):
+def _why_not(verdict, policy, hold, full, last_restarts, now):
     """Why a node is left alone, or an empty text."""
-    if told["action"] == NONE:
-        return "{0}/{1}: {2}".format(told["verdict"], told["reason"], told["remedy"] or "nothing to fix.")
-    if told["verdict"] not in policy["heal_verdicts"]:
-        return "{0} is not among the verdicts to heal ({1})".format(told["verdict"], ", ".join(policy["heal_verdicts"]))
+    if verdict["action"] == NONE:
+        return "{0}/{1}: {2}".format(verdict["verdict"], verdict["reason"], verdict["remedy"] or "nothing to fix.")
+    if verdict["verdict"] not in policy["heal_verdicts"]:
+        return "{0} is not among the verdicts to heal ({1})".format(
+            verdict["verdict"], ", ".join(policy["heal_verdicts"])
+        )
     if hold:
         return hold
-    if told["host"] in full:
-        return "a restart does not help while the disk is full: {0}".format(full[told["host"]])
-    if told["verdict"] == STUCK and not told["evidence"]["decided_by"]:
+    if verdict["host"] in full:
+        return "a restart does not help while the disk is full: {0}".format(full[verdict["host"]])
+    if verdict["verdict"] == STUCK and not verdict["evidence"]["decided_by"]:
         return "its verdict cites no evidence"
-    return _cooling(told["node"], policy["heal_cooldown"], last_restarts, now)
+    return _cooling(verdict["node"], policy["heal_cooldown"], last_restarts, now)
 
 
 def _cooling(node, cooldown, last_restarts, now):
@@ -97,5 +101,5 @@ def _cooling(node, cooldown, last_restarts, now):
     return "it was restarted {0} s ago, and the cooldown is {1} s".format(max(int(passed), 0), cooldown)
 
 
-def _step(told):
-    return {key: told[key] for key in ("node", "host", "instance", "action", "verdict", "reason", "cause")}
+def _step(verdict):
+    return {key: verdict[key] for key in ("node", "host", "instance", "action", "verdict", "reason", "cause")}

@@ -46,23 +46,23 @@ NUMBERS = (
 SWITCHES = ("without_gossip", "without_mingle", "without_heartbeat", "maintenance", "remote_control")
 LISTS = ("queues", "tasks", "extra_args")
 
-# What judging takes of an instance.
-EXPECTED = (
-    "node",
-    "host",
-    "instance",
-    "service",
-    "state",
-    "queues",
-    "tasks",
-    "pool",
-    "concurrency",
-    "autoscale",
-    "limits",
-    "start_grace",
-    "maintenance",
-    "remote_control",
-)
+# What judging takes of an instance, as the options of celery_fleet_health.
+EXPECTED = {
+    "node": {"type": "str", "required": True},
+    "host": {"type": "str", "required": True},
+    "instance": {"type": "str", "required": True},
+    "service": {"type": "str"},
+    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+    "queues": {"type": "list", "elements": "str"},
+    "tasks": {"type": "list", "elements": "str"},
+    "pool": {"type": "str"},
+    "concurrency": {"type": "int"},
+    "autoscale": {"type": "list", "elements": "int"},
+    "limits": {"type": "dict"},
+    "start_grace": {"type": "int"},
+    "maintenance": {"type": "bool", "default": False},
+    "remote_control": {"type": "bool", "default": True},
+}
 
 # systemd and supervisor give up a start so many seconds after the judge calls it hung.
 BEFORE_KILL = 60
@@ -108,15 +108,15 @@ def instance(declared, host, app="", manager="systemd", defaults=None, limits=No
     ``autoscale`` is [most, least] or None; ``environment`` has the names only, for values may be secret. A value that is
     not of its type stays as it is: preflight says what is wrong with it.
     """
-    told = dict(DEFAULTS)
+    values = dict(DEFAULTS)
     if _given(start_grace):
-        told["start_grace"] = start_grace
+        values["start_grace"] = start_grace
     for source in (defaults or {}, declared):
-        told.update((key, value) for key, value in source.items() if _given(value))
-    told = {key: _typed(key, value) for key, value in told.items()}
+        values.update((key, value) for key, value in source.items() if _given(value))
+    values = {key: _typed(key, value) for key, value in values.items()}
     name = str(declared.get("name") or "")
     return dict(
-        told,
+        values,
         name=name,
         instance=name,
         node=node_name(name, host),

@@ -7,25 +7,11 @@
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.args import connection_arguments
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import EXPECTED
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import examine, host_samples
 
-NODE = {
-    "node": {"type": "str", "required": True},
-    "host": {"type": "str", "required": True},
-    "instance": {"type": "str", "required": True},
-    "service": {"type": "str"},
-    "queues": {"type": "list", "elements": "str"},
-    "tasks": {"type": "list", "elements": "str"},
-    "concurrency": {"type": "int"},
-    "pool": {"type": "str"},
-    "autoscale": {"type": "list", "elements": "int"},
-    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
-    "limits": {"type": "dict"},
-    "remote_control": {"type": "bool", "default": True},
-    "maintenance": {"type": "bool", "default": False},
-    "rate_limits": {"type": "dict"},
-    "start_grace": {"type": "int"},
-}
+# An instance has no rate limits; who calls the module may know them.
+NODE = dict(EXPECTED, rate_limits={"type": "dict"})
 
 
 def arguments():

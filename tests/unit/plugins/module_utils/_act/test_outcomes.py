@@ -44,8 +44,9 @@ def node(name, verdict="healthy", reason="idle", pid=10, active=0, at_hand=None,
 
 
 def result(*nodes, kind="redis", reachable=True):
+    broker = {"refusing": False, "error": ""}
     return {
-        "report": {"nodes": list(nodes), "broker": {"kind": kind, "reachable": reachable}},
+        "report": {"nodes": list(nodes), "broker": dict(broker, kind=kind, reachable=reachable)},
         "work": {one["node"]: {"at_work": any(one["evidence"]["seen"].values()), "worked": []} for one in nodes},
         "visibility_timeout": 1800,
     }
