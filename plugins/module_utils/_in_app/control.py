@@ -37,17 +37,17 @@ GONE = 1.0
 def main(arguments, tell):
     """Return by node its verdict and its states."""
     clock = Clock(arguments["deadline"] - time.monotonic())
-    told, connection, app = reach(arguments, clock)
+    result, connection, app = reach(arguments, clock)
     if connection is None:
-        return told
+        return result
     nodes = {}
-    tell(nodes=nodes, **told)
+    tell(nodes=nodes, **result)
     try:
         with conversation(app, connection, clock) as ask:
             Commander(arguments, clock, ask, nodes).run()
     except Exception as error:
-        told["broker"].update(lost(connection, error))
-    tell(nodes=nodes, **told)
+        result["broker"].update(lost(connection, error))
+    tell(nodes=nodes, **result)
     return {}
 
 
@@ -67,7 +67,7 @@ class Commander:
         """Look, send, and look again until it is so."""
         replies = self.look(self.destination, self.clock.left() / SHARE)
         self.nodes.update((node, plan(self.command, replies.get(node, {}))) for node in self.destination)
-        waiting = [node for node, told in self.nodes.items() if told["status"] == "changed"]
+        waiting = [node for node, state in self.nodes.items() if state["status"] == "changed"]
         if self.check_mode or not waiting:
             return
         wanted = {node: self.nodes[node] for node in waiting}
@@ -145,4 +145,4 @@ class Commander:
         if not nodes:
             return {}
         replies = self.ask([[method, {}]], nodes, nodes, end=self.clock.left() / SHARE)
-        return {node: told[method] for node, told in by_node(replies).items()}
+        return {node: by_method[method] for node, by_method in by_node(replies).items()}

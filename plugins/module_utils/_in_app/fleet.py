@@ -124,63 +124,63 @@ class Inquiry:
             return seen(dict(self.broker, error=BLOCKED))
         commands = self.arguments["commands"]
         chosen = commands if is_first else [one for one in commands if one[0] not in self.arguments["once"]]
-        told = seen(dict(self.broker))
+        sample = seen(dict(self.broker))
         replies = []
-        told.update(asked=True, methods=[method for method, _parameters in chosen])
+        sample.update(asked=True, methods=[method for method, _parameters in chosen])
         patience = share.left() * (1 - QUEUES)
         hush = min(self.arguments["hush"], patience)
         try:
             with conversation(self.app, self.connection, share) as ask:
                 awaited = self.arguments["awaited"]
                 ask(chosen, [], awaited, 1.0, replies, end=patience, hush=hush)
-                told["pids"] = pids(ask, replies, shares_mailboxes(self.app, self.connection))
+                sample["pids"] = pids(ask, replies, shares_mailboxes(self.app, self.connection))
         except Blocked:
             self.alarms.append(ALARM)
-            told["broker"]["error"] = BLOCKED
+            sample["broker"]["error"] = BLOCKED
         except Exception as error:
-            told["broker"] = self.failed(error)
+            sample["broker"] = self.failed(error)
         trimmed = each_once(lean)
-        told.update(pack([method, node, trimmed(method, reply)] for method, node, reply in replies))
-        return told
+        sample.update(pack([method, node, trimmed(method, reply)] for method, node, reply in replies))
+        return sample
 
     def look(self, share):
         """Return one sample of the queues."""
-        told = {"at": time.time(), "broker": dict(self.broker), "queues": {}, "clients": None}
+        sample = {"at": time.time(), "broker": dict(self.broker), "queues": {}, "clients": None}
         # Over a connection that RabbitMQ does not read, the question would wait for ever.
         if self.queues is None or self.alarms:
-            return told
+            return sample
         try:
             if self.search:
                 self.names = with_others(self.names, self.queues.all_bound(SEARCH))
                 self.search = False
-            told.update(self.queues.info(self.names, Clock(max(share.left(), 1.0))))
+            sample.update(self.queues.info(self.names, Clock(max(share.left(), 1.0))))
         except Blocked:
             self.alarms.append(ALARM)
         except Exception as error:
-            told["broker"] = self.failed(error)
-        return told
+            sample["broker"] = self.failed(error)
+        return sample
 
     def facts(self, clock):
         """Return what else can be learned; each on its own, for none is worth a failure."""
-        told = {}
+        facts = {}
         if self.alarms:
-            told["alarms"] = list(self.alarms)
+            facts["alarms"] = list(self.alarms)
         if self.arguments["app"]:
             backend = check_backend(self.app, self.broker, min(BACKEND, clock.left()))
-            told["result_backend"] = {key: backend[key] for key in ("reachable", "error")}
+            facts["result_backend"] = {key: backend[key] for key in ("reachable", "error")}
             if backend["type"] in ("redis", "rediss", "sentinel") and backend["reachable"]:
-                told["failures"] = {"count": failures(self.app.backend, min(SEARCH, clock.left()))}
+                facts["failures"] = {"count": failures(self.app.backend, min(SEARCH, clock.left()))}
         if self.queues is not None and self.queues.kind == "redis":
             try:
-                told.update(self.redis_facts(clock))
+                facts.update(self.redis_facts(clock))
             except Exception as error:
-                told["problem"] = sentence(error)
-        return told
+                facts["problem"] = sentence(error)
+        return facts
 
     def redis_facts(self, clock):
         """Return what Redis tells of itself, and how many replies nobody reads."""
         info = self.queues.client.info()
-        told = {
+        facts = {
             "eviction_policy": info.get("maxmemory_policy"),
             "uptime": info.get("uptime_in_seconds"),
             "visibility_timeout": self.connection.default_channel.visibility_timeout,
@@ -191,8 +191,8 @@ class Inquiry:
             cursor, keys = self.queues.client.scan(cursor or 0, match=REPLY_KEYS, count=1000)
             count += len(keys)
         # Of a search that the time ended, a small number says nothing.
-        told["orphan_reply_keys"] = count
-        return told
+        facts["orphan_reply_keys"] = count
+        return facts
 
 
 def lean(method, reply):

@@ -34,28 +34,28 @@ PAUSE = 0.2
 def main(arguments, tell):
     """Return what became of the task."""
     clock = Clock(arguments["deadline"] - time.monotonic())
-    told, connection, app = reach(arguments, clock)
+    outcome, connection, app = reach(arguments, clock)
     if connection is None:
-        return told
+        return outcome
     if arguments["broker_url"]:
         app.conf.update(dict.fromkeys(("broker_url", "broker_read_url", "broker_write_url"), arguments["broker_url"]))
     if arguments["result_backend"]:
         app.conf.result_backend = arguments["result_backend"]
-    told["result_backend"] = check_backend(app, told["broker"], min(3.0, clock.left() / 3))
+    outcome["result_backend"] = check_backend(app, outcome["broker"], min(3.0, clock.left() / 3))
     if arguments["check_mode"]:
-        return told
-    tell(stage="send", **told)
-    run = Run(app, connection, arguments, clock, told, tell)
+        return outcome
+    tell(stage="send", **outcome)
+    run = Run(app, connection, arguments, clock, outcome, tell)
     try:
         with conversation(app, connection, clock) as ask, run.way(ask) as queue:
             run.send(queue)
             run.wait(ask)
     except Unsent as error:
-        told.update(classify("UNKNOWN", False), message=mask(str(error)))
+        outcome.update(classify("UNKNOWN", False), message=mask(str(error)))
     except Exception as error:
-        told["broker"].update(lost(connection, error))
-        told.setdefault("message", sentence(error))
-    return told
+        outcome["broker"].update(lost(connection, error))
+        outcome.setdefault("message", sentence(error))
+    return outcome
 
 
 class Unsent(Exception):
@@ -65,17 +65,17 @@ class Unsent(Exception):
 class Run:
     """One task on its way."""
 
-    def __init__(self, app, connection, arguments, clock, told, tell):
+    def __init__(self, app, connection, arguments, clock, outcome, tell):
         self.app = app
         self.connection = connection
         self.arguments = arguments
         self.clock = clock
-        self.told = told
+        self.outcome = outcome
         self.tell = tell
         self.node = arguments["node"]
         self.nodes = [self.node] if self.node else []
         self.keep = SEARCH
-        backend = told["result_backend"]
+        backend = outcome["result_backend"]
         self.readable = backend["reachable"] is not False and backend["layer"] != "none"
         self.seen = None
 
@@ -176,7 +176,7 @@ class Run:
         self.must_be_read()
         self.begun = time.monotonic()
         self.queue = queue or self.app.conf.task_default_queue
-        self.told["sent"] = True
+        self.outcome["sent"] = True
         self.tell(stage="wait", sent=True)
 
     def must_be_read(self):
@@ -204,7 +204,7 @@ class Run:
         waited = time.monotonic() - self.begun
         if state in ("PENDING", "UNKNOWN"):
             self.look(ask)
-        self.told.update(
+        self.outcome.update(
             classify(state, True, self.seen, problem, self.ready(), self.readable), waited=round(waited, 3)
         )
 
@@ -219,9 +219,9 @@ class Run:
         except Exception as error:
             return "UNKNOWN", sentence(error)
         meta = self.result._get_task_meta()
-        self.told["result"] = mask(value if not isinstance(value, BaseException) else sentence(value))
-        self.told["node"] = meta.get("worker") or (self.seen or {}).get("node") or self.node
-        self.told["runtime"] = self.runtime(meta.get("date_done"))
+        self.outcome["result"] = mask(value if not isinstance(value, BaseException) else sentence(value))
+        self.outcome["node"] = meta.get("worker") or (self.seen or {}).get("node") or self.node
+        self.outcome["runtime"] = self.runtime(meta.get("date_done"))
         return meta["status"], ""
 
     def runtime(self, done):
