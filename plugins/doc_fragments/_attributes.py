@@ -49,3 +49,29 @@ attributes:
     membership:
       - taskfleet.celery.celery
 """
+
+    ACTIONGROUP_APPLICATION = r"""
+options: {}
+attributes:
+  action_group:
+    description: >-
+      Use C(group/taskfleet.celery.application) or C(group/taskfleet.celery.celery) in C(module_defaults) to set defaults for this
+      module.
+    support: full
+    membership:
+      - taskfleet.celery.application
+      - taskfleet.celery.celery
+"""
+
+    ACTIONGROUP_SERVICES = r"""
+options: {}
+attributes:
+  action_group:
+    description: >-
+      Use C(group/taskfleet.celery.services) or C(group/taskfleet.celery.celery) in C(module_defaults) to set defaults for this
+      module.
+    support: full
+    membership:
+      - taskfleet.celery.services
+      - taskfleet.celery.celery
+"""

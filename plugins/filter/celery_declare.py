@@ -17,6 +17,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services import (
     beat_environment,
     flower_environment,
+    flower_url,
     named_services,
     worker_services,
 )
@@ -35,5 +36,6 @@ class FilterModule:
             "celery_worker_services": as_filter(worker_services),
             "celery_beat_environment": beat_environment,
             "celery_flower_environment": flower_environment,
+            "celery_flower_url": flower_url,
             "celery_named_services": named_services,
         }

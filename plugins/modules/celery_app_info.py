@@ -19,7 +19,7 @@ description:
 extends_documentation_fragment:
   - taskfleet.celery._attributes
   - taskfleet.celery._attributes.info_module
-  - taskfleet.celery._attributes.actiongroup_celery
+  - taskfleet.celery._attributes.actiongroup_application
   - taskfleet.celery._connection
 options:
   app:

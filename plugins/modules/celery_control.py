@@ -19,7 +19,7 @@ description:
     worker what was done, also then.
 extends_documentation_fragment:
   - taskfleet.celery._attributes
-  - taskfleet.celery._attributes.actiongroup_celery
+  - taskfleet.celery._attributes.actiongroup_application
   - taskfleet.celery._connection
 attributes:
   check_mode:

@@ -89,5 +89,10 @@ applications:
       type: list
       elements: str
       sample: [worker-1]
+    flower_urls:
+      description: By each of these hosts, where Flower is asked on it.
+      returned: success
+      type: dict
+      sample: {worker-1: "http://127.0.0.1:5555/"}
   sample: {}
 """

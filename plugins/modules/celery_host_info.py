@@ -23,7 +23,7 @@ description:
   - Needs nothing but Python on the host. Without root, evidence on processes of other users is missing.
 extends_documentation_fragment:
   - taskfleet.celery._attributes
-  - taskfleet.celery._attributes.actiongroup_celery
+  - taskfleet.celery._attributes.actiongroup_services
 attributes:
   check_mode:
     support: full

@@ -28,7 +28,7 @@ description:
     warns of it. It publishes nothing, so it works while RabbitMQ blocks publishers.
 extends_documentation_fragment:
   - taskfleet.celery._attributes
-  - taskfleet.celery._attributes.actiongroup_celery
+  - taskfleet.celery._attributes.actiongroup_application
   - taskfleet.celery._connection
   - taskfleet.celery._queues
 attributes:

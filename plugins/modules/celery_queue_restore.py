@@ -26,7 +26,7 @@ description:
   - A message that expires begins its time anew on RabbitMQ.
 extends_documentation_fragment:
   - taskfleet.celery._attributes
-  - taskfleet.celery._attributes.actiongroup_celery
+  - taskfleet.celery._attributes.actiongroup_application
   - taskfleet.celery._connection
   - taskfleet.celery._queues
 attributes:

@@ -18,7 +18,7 @@ description:
     record.
 extends_documentation_fragment:
   - taskfleet.celery._attributes
-  - taskfleet.celery._attributes.actiongroup_celery
+  - taskfleet.celery._attributes.actiongroup_services
 attributes:
   check_mode:
     support: full

@@ -17,7 +17,7 @@ description:
   - Does not fail when the task fails, gets stuck, or cannot be sent. Look at RV(state) and RV(reason).
 extends_documentation_fragment:
   - taskfleet.celery._attributes
-  - taskfleet.celery._attributes.actiongroup_celery
+  - taskfleet.celery._attributes.actiongroup_application
   - taskfleet.celery._connection
 attributes:
   check_mode:

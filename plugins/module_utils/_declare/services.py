@@ -105,6 +105,16 @@ def beat_environment(own, scheduler, start_grace, redbeat_redis_url="", sentinel
     return environment
 
 
+def flower_url(address, port, url_prefix, extra_options):
+    """Return where Flower is asked on its own host. An address that means all of them is no address to connect to."""
+    scheme = "https" if "certfile" in extra_options else "http"
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address, address)
+    if ":" in host and not host.startswith("["):
+        host = "[{0}]".format(host)
+    prefix = url_prefix.strip("/")
+    return "{0}://{1}:{2}/{3}".format(scheme, host, port, prefix + "/" if prefix else "")
+
+
 def flower_environment(options, own, package):
     """Return the environment of Flower.
 

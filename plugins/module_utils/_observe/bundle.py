@@ -60,17 +60,18 @@ SECRETS = (
 ENVIRONMENTS = ("celery_app_environment", "celery_beat_environment", "celery_flower_environment")
 
 
-def gathered(variables, prefix):
+def gathered(variables, prefix, others):
     """Return ``{hosts: {host: {part: result}}, apps: {app: {part: result}}}`` of what was registered.
 
-    ``variables`` has by host its variables; the variable ``<prefix><part>`` has the result of a part.
+    ``variables`` has by host its variables; the variable ``<prefix><part>`` has the result of a part, or that which
+    ``others`` names for it.
     """
     told = {"hosts": {}, "apps": {}}
     for host, has in variables.items():
-        told["hosts"][host] = _registered(has, prefix, HOST_PARTS)
+        told["hosts"][host] = _registered(has, prefix, others, HOST_PARTS)
         app = has.get("celery_app_name")
         if app:
-            told["apps"].setdefault(app, {}).update(_registered(has, prefix, APP_PARTS))
+            told["apps"].setdefault(app, {}).update(_registered(has, prefix, others, APP_PARTS))
     return told
 
 
@@ -91,8 +92,8 @@ def speaker(variables, app, groups, reached):
     return ""
 
 
-def _registered(has, prefix, parts):
-    results = {part: has.get(prefix + part) for part in parts}
+def _registered(has, prefix, others, parts):
+    results = {part: has.get(others.get(part) or prefix + part) for part in parts}
     return {part: result for part, result in results.items() if result and not result.get("skipped")}
 
 

@@ -72,7 +72,15 @@ def _entries_of(name):
     (systemd#2913); the identifier that its unit gives it stays.
     """
     unit = name + SUFFIX
-    return ["_SYSTEMD_UNIT=" + unit, "+", "UNIT=" + unit, "_PID=1", "+", "SYSLOG_IDENTIFIER=" + name, "_TRANSPORT=stdout"]
+    return [
+        "_SYSTEMD_UNIT=" + unit,
+        "+",
+        "UNIT=" + unit,
+        "_PID=1",
+        "+",
+        "SYSLOG_IDENTIFIER=" + name,
+        "_TRANSPORT=stdout",
+    ]
 
 
 class Systemd:

@@ -36,6 +36,12 @@ def test_beat_and_flower_are_where_they_shall_run():
     assert (told["shop"]["beat"], told["shop"]["flower"], told["blog"]["beat"]) == (["a"], ["b"], [])
 
 
+def test_flower_has_a_url_on_its_host():
+    assert applications(HOSTS, PLACES)["shop"]["flower_urls"] == {"b": "http://127.0.0.1:5555/"}
+    stopped = dict(HOSTS, b=dict(HOSTS["b"], celery_flower_state="stopped"))
+    assert applications(stopped, PLACES)["shop"]["flower_urls"] == {}
+
+
 def test_host_without_a_name_has_the_application_that_is_asked_for():
     told = applications(HOSTS, PLACES, app="blog")
     assert told["blog"]["nodes"] == []

@@ -3,10 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instance
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services import (
     beat_environment,
     flower_environment,
+    flower_url,
     named_services,
     worker_services,
 )
@@ -86,3 +88,17 @@ def test_names_of_services_and_their_files():
     assert [one["created_log"] for one in told] == [one["log_file"] for one in told]
     assert named_services(services, "shop", "systemd", "/l", "journal", 90)[0]["created_log"] is None
     assert [one["start_timeout"] for one in told] == [120, 90]
+
+
+@pytest.mark.parametrize(
+    ("address", "prefix", "extra", "url"),
+    [
+        ("127.0.0.1", "", {}, "http://127.0.0.1:5555/"),
+        ("0.0.0.0", "/flower/", {}, "http://127.0.0.1:5555/flower/"),
+        ("::", "", {"certfile": "/etc/ssl/flower.pem"}, "https://[::1]:5555/"),
+        ("fd00::1", "", {}, "http://[fd00::1]:5555/"),
+        ("", "", {}, "http://127.0.0.1:5555/"),
+    ],
+)
+def test_flower_is_asked_where_it_listens(address, prefix, extra, url):
+    assert flower_url(address, 5555, prefix, extra) == url

@@ -12,17 +12,17 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._observe.bundle i
 VARIABLES = {
     "a": {"celery_app_name": "shop", "x_facts": {"ok": True}, "x_inspect": {"nodes": {}}, "x_units": {"skipped": True}},
     "b": {"celery_app_name": "shop", "x_facts": {"unreachable": True}},
-    "c": {"x_facts": {"ok": True}},
+    "c": {"x_facts": {"ok": True}, "flower_answer": {"layer": "ok"}},
 }
 GROUPS = {"celery_workers": ["b"], "celery_beat": ["a"]}
 
 
 def test_results_are_gathered_by_host_and_by_application():
-    told = gathered(VARIABLES, "x_")
+    told = gathered(VARIABLES, "x_", {"flower": "flower_answer"})
     assert told["hosts"] == {
         "a": {"facts": {"ok": True}},
         "b": {"facts": {"unreachable": True}},
-        "c": {"facts": {"ok": True}},
+        "c": {"facts": {"ok": True}, "flower": {"layer": "ok"}},
     }
     assert told["apps"] == {"shop": {"inspect": {"nodes": {}}}}
 
