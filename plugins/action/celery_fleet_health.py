@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import work
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, judged
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, given, judged
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verification import unverified
 
 # What the module takes; the rest is for judging.
@@ -36,17 +36,18 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the report, and write the evidence where it is asked for."""
+        """Return the report, and write what was given and the evidence where they are asked for."""
         result = super().run(tmp, task_vars)
         _validation, params = self.validate_argument_spec(arguments(), required_one_of=[("app", "broker_url")])
         _refuse_policy(params["policy"])
-        given = {name: params[name] for name in (*CONNECTION, *ASKED) if params[name] is not None}
+        question = {name: params[name] for name in (*CONNECTION, *ASKED) if params[name] is not None}
         looks = self._looks(params, task_vars or {})
-        asked = self._execute_module("taskfleet.celery.celery_fleet_health", given, task_vars=task_vars)
-        examined = judged(params, asked, looks, time.time())
+        asked = self._execute_module("taskfleet.celery.celery_fleet_health", question, task_vars=task_vars)
+        case = given(params, asked, looks, time.time())
+        self._keep(params["given_file"], case)
+        examined = judged(**case)
         evidence = examined.pop("evidence")
-        if params["evidence_file"] and not self._task.check_mode:
-            _write(params["evidence_file"], evidence)
+        self._keep(params["evidence_file"], evidence)
         if params["return_evidence"]:
             result["evidence"] = evidence
         result["unverified"] = unverified(examined["report"], params["expected"])
@@ -55,6 +56,11 @@ class ActionModule(ActionBase):
         result.update({name: asked.get(name) for name in ("app_output_tail", "elapsed")})
         result["visibility_timeout"] = evidence["broker"]["facts"]["visibility_timeout"]
         return result
+
+    def _keep(self, path: str | None, told: dict[str, Any]) -> None:
+        """Write it to the file, where one is named."""
+        if path and not self._task.check_mode:
+            _write(path, told)
 
     def _looks(self, params: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return by host what is known of it: from a look that is taken now, or from one that was registered."""
@@ -88,12 +94,12 @@ def _refuse_policy(given: dict[str, Any]) -> None:
         raise AnsibleActionFail(f"policy has samples: {samples}; a verdict needs at least 2")
 
 
-def _write(path: str, evidence: dict[str, Any]) -> None:
+def _write(path: str, told: dict[str, Any]) -> None:
     """Replace the file at once, readable for its owner and group."""
     directory = os.path.dirname(os.path.abspath(path))
     os.makedirs(directory, mode=0o750, exist_ok=True)
     number, part = tempfile.mkstemp(dir=directory)
     with os.fdopen(number, "w", encoding="utf-8") as stream:
-        json.dump(evidence, stream, indent=1)
+        json.dump(told, stream, indent=1)
     os.chmod(part, 0o640)
     os.replace(part, path)

@@ -165,6 +165,11 @@ options:
     description:
       - Path on the controller of a file that RV(evidence) is written to. Not in check mode.
     type: path
+  given_file:
+    description:
+      - Path on the controller of a file that all that is judged is written to, before it is judged, so that a fault becomes a
+        test of the judging. Not in check mode.
+    type: path
   return_evidence:
     description:
       - Whether RV(evidence) comes back as well. It is larger than RV(report), and so is then the job event that AWX keeps.

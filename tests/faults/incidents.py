@@ -32,6 +32,7 @@ from pathlib import Path
 
 from helpers import APPS, HOSTS, Service, wait_for
 from lab import Ledger, moved, pids, playbook
+from recorder import VARIABLES, Recorder
 
 # In this order. The fleet is well after each.
 ROUNDS = (
@@ -188,8 +189,7 @@ class Incident:
     told: object
     begun: float = 0.0
     seconds: float | None = None
-    verdict: tuple = ()
-    cause: str = ""
+    found: dict = field(default_factory=dict)  # what was said of it before anything was done
     action: str = ""
 
     def __getattr__(self, name):
@@ -199,6 +199,15 @@ class Incident:
     def do(self, step, *arguments):
         """Take a step, where the file has it."""
         return getattr(self.told, step, lambda *_arguments: True)(*arguments)
+
+    def find_in(self, report):
+        """Return what a report says of it, in the form of a verdict."""
+        return self.do("find", report) if hasattr(self.told, "find") else by_node(self.NODE, report)
+
+    @property
+    def verdict(self):
+        """Return verdict and reason before anything was done."""
+        return self.found["verdict"], self.found["reason"]
 
 
 @dataclass
@@ -256,7 +265,7 @@ def play(incidents, fleet):
     """Play a round: hurt, judge, heal, and put right what is to be left alone."""
     story = Story(incidents)
     fleet.wait_well()
-    before = pids()
+    recorder, before = Recorder(fleet), pids()
     try:
         with steady_tasks(fleet.host) as ledger:
             fleet.ledger = ledger
@@ -268,8 +277,8 @@ def play(incidents, fleet):
             watch = Watch(fleet, incidents, hurt)
             watch.start()
             story.heal = heal(incidents)
-            judged(story)
             for one in incidents:
+                one.found = one.find_in(story.heal.before)
                 restarted = {told["node"]: told["action"] for told in (story.heal.heal or {}).get("restarted", ())}
                 one.action = (
                     restarted.get(fleet.node(one.NODE), "none") if one.NODE else ("some" if restarted else "none")
@@ -282,6 +291,7 @@ def play(incidents, fleet):
             story.lost = ledger.lost()
             story.sent = len(ledger.sent)
             story.held = fleet.redis("HVALS", "unacked") if story.lost else ""
+        recorder.keep(story)
     except BaseException:
         fleet.fix()
         raise
@@ -307,19 +317,11 @@ def heal(incidents):
     further = [path for one in incidents for path in getattr(one.told, "INVENTORIES", ())]
     is_expected = any(one.EXPECTED[1] == "broker_unreachable" for one in incidents)
     for _turn in range(3):
-        run = playbook("restart_idle", inventories=further, **PATIENCE, **OPEN_BRAKES)
+        run = playbook("restart_idle", inventories=further, **PATIENCE, **OPEN_BRAKES, **VARIABLES)
         assert run.report, run.stdout[-6000:]
         if is_expected or run.before["broker"]["reachable"] is not False:
             break
     return run
-
-
-def judged(story):
-    """Note what was said of each before anything was done."""
-    told = story.heal.before
-    for one in story.incidents:
-        found = one.do("find", told) if hasattr(one.told, "find") else by_node(one.NODE, told)
-        one.verdict, one.cause = (found["verdict"], found["reason"]), found["cause"]
 
 
 def by_node(name, report):

@@ -36,7 +36,7 @@ def marks(name):
 @pytest.mark.parametrize("incident", [pytest.param(one, id=one.name, marks=marks(one.ROUND)) for one in INCIDENTS])
 def test_incident(incident):
     story = story_of(incident.ROUND)
-    assert incident.verdict == incident.EXPECTED, incident.cause
+    assert incident.verdict == incident.EXPECTED, incident.found["cause"]
     assert incident.action == incident.ACTION, story.heal.stdout
     if incident.ACTION != "none":
         assert incident.seconds is not None

@@ -28,6 +28,7 @@ class Run:
     """A playbook that was run, and what it wrote."""
 
     def __init__(self, done, directory):
+        self.directory = directory
         self.rc = done.returncode
         self.stdout = done.stdout + done.stderr
         self.report = _read(directory / "report.json")

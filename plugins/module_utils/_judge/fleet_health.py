@@ -14,6 +14,11 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine im
 NODE = dict(EXPECTED, rate_limits={"type": "dict"})
 
 
+# What judging reads of the arguments, and of the module's answer.
+READ = ("name", "app", "expected", "beat", "flower", "host", "elsewhere", "policy", "earlier_problem")
+ANSWER = ("told", "problem", "failed", "msg")
+
+
 def arguments():
     """Return the argument specification."""
     return dict(
@@ -33,6 +38,7 @@ def arguments():
         policy={"type": "dict", "default": {}},
         earlier_problem={"type": "str", "default": ""},
         evidence_file={"type": "path"},
+        given_file={"type": "path"},
         return_evidence={"type": "bool", "default": True},
         timeout={"type": "float", "default": 20},
     )
@@ -49,6 +55,16 @@ def problem_of(params, asked):
     """Return why the question could not be put, or an empty text: the first reason, where an earlier attempt had one."""
     problem = asked.get("problem") or (asked.get("msg") if asked.get("failed") else "") or ""
     return (params["earlier_problem"] or problem) if problem else ""
+
+
+def given(params, asked, looks, now):
+    """Return by their names what ``judged`` takes, without what it does not read."""
+    return {
+        "params": {name: params[name] for name in READ},
+        "asked": {name: asked[name] for name in ANSWER if name in asked},
+        "looks": looks,
+        "now": now,
+    }
 
 
 def judged(params, asked, looks, now):

@@ -13,6 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar
 from ansible_collections.taskfleet.celery.plugins.action import celery_fleet_health
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import judged
 
 NODE = {"node": "w1@web1", "host": "web1", "instance": "w1", "queues": ["celery"], "limits": {"hard": 240}}
 CLOCK = {"began_at": 100.0, "ended_at": 100.0, "offset": 0.0, "uncertainty": 0.0}
@@ -69,8 +70,16 @@ def test_evidence_is_written_on_the_controller(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_what_is_judged_is_written_on_the_controller_and_judged_the_same_again(tmp_path):
+    path = tmp_path / "given.json"
+    result, _given = run(GOOD, registered="looked", hosts=["web1", "web2"], given_file=str(path))
+    kept = json.loads(path.read_text())
+    assert set(kept["looks"]) == {"web1", "web2"}
+    assert judged(**kept)["report"] == result["report"]
+
+
 def test_check_mode_writes_nothing(tmp_path):
-    run(GOOD, check_mode=True, evidence_file=str(tmp_path / "evidence.json"))
+    run(GOOD, check_mode=True, evidence_file=str(tmp_path / "evidence.json"), given_file=str(tmp_path / "given.json"))
     assert list(tmp_path.iterdir()) == []
 
 

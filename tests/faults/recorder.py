@@ -1,0 +1,157 @@
+"""Keeps what the judge was given in each incident, where TASKFLEET_KEEP_EVIDENCE names a directory.
+
+Each incident has a file of its own, which the unit tests of the judge can read as it is:
+
+    incident, what  its name, and what it is
+    taken_on        Celery, kombu, Python, the broker, the operating system, the service manager
+    pool            of the worker that it happened to, or of all
+    expected        `node` with verdict and reason, or `finding`; `*` is every node. `cites` is what the judge cited
+    given           all that judging takes, before it is examined: `judged(**given)` of _judge/fleet_health.py
+
+The looks at other workers are left out, where what is said of this one stays the same without them, and the logs of beat and
+Flower but for the last line, which no rule reads while they run. All else is as it was, without passwords.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from pathlib import Path
+
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import conceal
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import judged
+
+DIRECTORY = os.environ.get("TASKFLEET_KEEP_EVIDENCE")
+# A playbook judges more than once, and each time into a file of its own.
+VARIABLES = (
+    {"celery_health_given_file": "{{ celery_report_dir }}/given-{{ now().timestamp() }}.json"} if DIRECTORY else {}
+)
+WIDTH = 120
+
+VERSIONS = "import celery, kombu, platform; print(celery.__version__, kombu.__version__, platform.python_version())"
+
+
+def taken_on(fleet):
+    """Return what the fleet is made of. Its broker has to answer."""
+    celery, kombu, python = fleet.check(f'{fleet.host.facts["python"]} -c "{VERSIONS}"').split()
+    redis = dict(line.partition(":")[::2] for line in fleet.redis("INFO", "server").splitlines())
+    return {
+        "celery": celery,
+        "kombu": kombu,
+        "python": python,
+        "broker": f"redis {redis['redis_version']}",
+        "os": fleet.check(". /etc/os-release; echo $PRETTY_NAME"),
+        "service_manager": " ".join(fleet.check("systemctl --version").split()[:2]),
+    }
+
+
+class Recorder:
+    """What is kept of a round."""
+
+    def __init__(self, fleet):
+        self.taken_on = taken_on(fleet) if DIRECTORY else {}
+        self.literals = literals(fleet) if DIRECTORY else ()
+
+    def keep(self, story):
+        """Write a recording of each incident."""
+        if not DIRECTORY:
+            return
+        given = given_before(story.heal)
+        Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
+        for one in story.incidents:
+            told = conceal(self.recording(one, given), self.literals)
+            Path(DIRECTORY, f"{one.name}.json").write_text(text(told) + "\n", encoding="utf-8")
+
+    def recording(self, one, given):
+        """Return that of an incident."""
+        node = one.found.get("node", "") if one.NODE else "*"
+        smaller = cut(given, node)
+        if node == "*" or said(one, report_of(smaller)) != said(one, report_of(given)):
+            smaller = given
+        return {
+            "incident": one.name,
+            "what": one.told.__doc__.strip().splitlines()[0],
+            "taken_on": self.taken_on,
+            "pool": pools(given, node),
+            "expected": expected(one, node),
+            "given": smaller,
+        }
+
+
+def literals(fleet):
+    """Return what nobody needs to know: passwords, and the name that the container runtime gave to the host."""
+    found = fleet.host.on.run("grep --only-matching --max-count=1 'containers/[0-9a-f]*' /proc/self/mountinfo").stdout
+    container = found.partition("\n")[0].rpartition("/")[2].strip()
+    return [*fleet.host.secrets.values(), *([container, container[:12]] if container else [])]
+
+
+def given_before(run):
+    """Return what the judge was given for the report from which the plan was made."""
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.directory.glob("given-*.json"))]
+    found = [given for given in kept if report_of(given) == run.before]
+    assert found, f"none of {len(kept)} files of what the judge was given makes the report that it made"
+    given = found[0]
+    for look in given["looks"].values():
+        # The options of a module say nothing of the host.
+        look.pop("invocation", None)
+    return given
+
+
+def report_of(given):
+    """Return the report, as a file has it."""
+    return json.loads(json.dumps(judged(**given)["report"]))
+
+
+def cut(given, node):
+    """Return what was given without the looks at other workers, and without logs that nobody reads."""
+    told = copy.deepcopy(given)
+    mine = {(one["host"], one["instance"]) for one in told["params"]["expected"] if one["node"] == node}
+    for host, look in told["looks"].items():
+        for sample in look.get("samples", ()):
+            instances = sample["instances"]
+            sample["instances"] = {name: instances[name] for name in instances if (host, name) in mine}
+            for service in (sample["beat"], sample["flower"]):
+                if service and service["log"]:
+                    service["log"]["lines"] = service["log"]["lines"][-1:]
+    return told
+
+
+def said(one, report):
+    """Return what a report says of an incident."""
+    told = one.find_in(report)
+    return told["verdict"], told["reason"], told.get("activity"), cited(told)
+
+
+def cited(told):
+    """Return the evidence that decided a verdict."""
+    return told.get("evidence", {}).get("decided_by", [])
+
+
+def pools(given, node):
+    """Return the pool of a node, or all that there are."""
+    found = {one["pool"] for one in given["params"]["expected"] if node in (one["node"], "*")}
+    return ", ".join(sorted(found)) or None
+
+
+def expected(one, node):
+    """Return what is to be found: what the file of the incident expects, and what the judge cites for it."""
+    verdict, reason = one.EXPECTED
+    if verdict == "finding":
+        return {"finding": reason}
+    cites = [f"{cite['source']} {cite['item']}" for cite in cited(one.found)]
+    return {"node": node, "verdict": verdict, "reason": reason, "activity": one.found.get("activity"), "cites": cites}
+
+
+def text(value, indent=""):
+    """Return JSON in which each thing is in one line that fits into one."""
+    flat = json.dumps(value)
+    if not isinstance(value, (dict, list)) or not value or len(indent) + len(flat) <= WIDTH:
+        return flat
+    inner = indent + " "
+    if isinstance(value, dict):
+        items = [f"{json.dumps(key)}: {text(item, inner)}" for key, item in value.items()]
+    else:
+        items = [text(item, inner) for item in value]
+    first, last = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{first}\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}{last}"
