@@ -13,6 +13,10 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+def names(directory, pattern):
+    return {path.stem for path in (ROOT / directory).glob(pattern)}
+
+
 def load(path):
     return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
 
@@ -38,3 +42,11 @@ def test_the_readme_names_the_lines_of_ansible_core_that_are_run():
     lines = re.findall(r'^    "(\d+\.\d+) ', (ROOT / "scripts/ansible-core.sh").read_text(), re.MULTILINE)
     assert load("meta/runtime.yml")["requires_ansible"] == f">={lines[0]}.0"
     assert f"ansible-core {lines[0]} to {lines[-1]}." in (ROOT / "README.md").read_text()
+
+
+def test_every_file_of_rules_has_a_test_of_its_name():
+    rules, tests = "plugins/module_utils/{0}", "tests/unit/plugins/module_utils/{0}"
+    judged, topics = "_judge/rules", "_declare/preflight"
+    assert names(tests.format(judged), "test_*.py") == {f"test_{n}" for n in names(rules.format(judged), "[!_]*.py")}
+    topical = {f"test_preflight_{name}" for name in names(rules.format(topics), "[!_]*.py") - {"registry"}}
+    assert names(tests.format(topics), "test_preflight_*.py") == topical

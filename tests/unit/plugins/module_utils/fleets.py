@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fleets for the tests of judging: a healthy one in the words of the modules, and the faults laid over it.
+"""A healthy fleet in the words of the modules, and what tests of judging lay over it.
 
-The faults are built from what docs/runbooks says was measured; they are not recordings.
+It is for what no recording can show: see _judge/recordings.
 """
 
 from __future__ import annotations
@@ -360,6 +360,13 @@ class ExampleFleet:
 
     def host_lost(self, host="web1", why="ssh: connect: no route to host"):
         self.hosts[host] = [{"at": at, "unreachable": why} for at in self.times]
+        return self
+
+    def with_service(self, kind, **more):
+        """Beat or Flower runs on web1."""
+        self.expected[kind] = {"host": "web1"}
+        for sample in self.hosts["web1"]:
+            sample["result"][kind] = self.entry(kind, "", 700, **more)
         return self
 
     # -- Outcome

@@ -8,9 +8,8 @@ import copy
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import batch_size, plan
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import REASONS, entry
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import MANY_EXAMPLES
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,7 +126,7 @@ def test_the_brakes_hold(reasons, broker, restarts, fraction, cooldown):
 
 
 @MANY_EXAMPLES
-@given(st.sampled_from([scene for scene, _reason in FAULTS + ALARMS]))
+@given(st.sampled_from([scene for scene, _reason in SCENES]))
 def test_what_judging_says_can_be_planned(scene):
     verdicts = scene().judge()
     told = plan(verdicts)
@@ -136,7 +135,9 @@ def test_what_judging_says_can_be_planned(scene):
             assert step["verdict"] in ("stuck", "down")
 
 
-@pytest.mark.parametrize("alarm", [alarm for alarm, _reason in ALARMS], ids=lambda alarm: alarm.__name__)
-def test_a_false_alarm_touches_nobody(alarm):
-    touched = {step["node"] for batch in plan(alarm().judge())["batches"] for step in batch}
+@pytest.mark.parametrize(
+    "scene", [scene for scene, reason in SCENES if REASONS[reason][1] == "none"], ids=lambda scene: scene.__name__
+)
+def test_who_needs_no_action_is_not_touched(scene):
+    touched = {step["node"] for batch in plan(scene().judge())["batches"] for step in batch}
     assert "w1@web1" not in touched

@@ -15,13 +15,12 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy i
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS, REASONS, SUBJECTS
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import lines, report
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import ALARMS
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS, loop_blocked
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.stuck_fleets import loop_blocked
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES
 
 ROOT = pathlib.Path(__file__).resolve().parents[5]
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text(encoding="utf-8"))
-SCENES = [scene for scene, _reason in FAULTS + ALARMS]
 
 
 def told(fleet, **values):
@@ -68,7 +67,7 @@ def test_the_schema_is_one():
     assert SCHEMA["$defs"]["finding"]["properties"]["reason"]["enum"] == list(FINDINGS)
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=[scene.__name__ for scene in SCENES])
+@pytest.mark.parametrize("scene", [scene for scene, _reason in SCENES], ids=lambda scene: scene.__name__)
 def test_every_report_is_valid_json_of_the_schema_and_a_page(scene):
     fleet = scene()
     fleet.expected["beat"] = {"host": "web1"}

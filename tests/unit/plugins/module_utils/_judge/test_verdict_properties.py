@@ -9,18 +9,17 @@ import copy
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import REASONS
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.alarms import (
-    ALARMS,
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.healthy_fleets import (
     rate_limited,
     rate_limited_and_blind,
 )
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.faults import FAULTS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, ExampleFleet, task
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import MANY_EXAMPLES
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES
 from hypothesis import given
 from hypothesis import strategies as st
 
-SCENES = [scene for scene, _reason in FAULTS + ALARMS]
+BUILT = st.sampled_from([scene for scene, _reason in SCENES])
 
 
 def busy_fleet(sentinel, pool, kind):
@@ -143,7 +142,7 @@ def test_a_busy_worker_that_does_not_answer_is_never_stuck(data, sentinel, mute)
 
 
 @MANY_EXAMPLES
-@given(st.sampled_from(SCENES), st.sampled_from(["down", "refuses", "down once"]))
+@given(BUILT, st.sampled_from(["down", "refuses", "down once"]))
 def test_with_the_broker_away_nobody_is_stuck(scene, how):
     fleet = scene()
     if how == "down":
@@ -159,7 +158,7 @@ def test_with_the_broker_away_nobody_is_stuck(scene, how):
 
 
 @MANY_EXAMPLES
-@given(st.data(), st.sampled_from(SCENES))
+@given(st.data(), BUILT)
 def test_stuck_cites_two_samples_and_the_world_outside(data, scene):
     fleet = scene()
     evidence = fleet.evidence()
@@ -175,7 +174,7 @@ def test_stuck_cites_two_samples_and_the_world_outside(data, scene):
 
 
 @MANY_EXAMPLES
-@given(st.sampled_from(SCENES))
+@given(BUILT)
 def test_judging_changes_nothing_and_says_the_same_twice(scene):
     fleet = scene()
     evidence = fleet.evidence()

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Workers that are down, start or stop."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.service_fleets import FLEETS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import is_found
+
+SAYS = "2026-11-21T18:08:25+00:00 omega shop-worker@w1[1908]: "
+SYSTEMD = "2026-11-21T18:08:30+00:00 omega systemd[1]: "
+
+
+@pytest.mark.parametrize(("scene", "reason"), FLEETS, ids=[scene.__name__ for scene, _reason in FLEETS])
+def test_built_service(scene, reason):
+    is_found(scene().verdict(), reason)
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ([SAYS + "ImportError: no shop", SYSTEMD + "Failed with result 'exit-code'.", ""], ": ImportError: no shop"),
+        ([SYSTEMD + "Unit has been masked.", " "], ": Unit has been masked."),
+        (["Traceback", "OSError: no shop: gone"], ": OSError: no shop: gone"),
+        ([], "."),
+    ],
+)
+def test_why_it_does_not_start_is_told_in_its_own_words(lines, cause):
+    fleet = ExampleFleet(sentinel=False).gone().service_says(state="failed", substate="failed", result="exit-code")
+    for look in fleet.looks():
+        look["log"]["lines"] = lines
+    assert fleet.verdict()["cause"] == f"It could not be started (exit-code){cause}"
+
+
+@pytest.mark.parametrize(("restarts", "reason"), [(0, "starting"), (2, "starting"), (3, "crash_looping")])
+def test_a_process_that_ended_in_the_look_ended_in_its_start(restarts, reason):
+    told = ExampleFleet().gone(state="activating", substate="start", restarts=restarts, main_pid=1000).verdict()
+    assert told["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("says", "is_named"),
+    [
+        ({"result": "signal", "exit_signal": 9}, True),
+        ({"result": "oom-kill", "exit_signal": None}, True),
+        ({"result": "signal", "exit_signal": 15}, False),
+        ({"result": "exit-code", "exit_code": 1}, False),
+        ({"result": "signal", "exit_signal": 9, "memory_limit_bytes": None}, False),
+    ],
+)
+def test_a_memory_limit_is_named_where_it_may_have_been_met(says, is_named):
+    service = {"substate": "auto-restart", "restarts": 7, "memory_limit_bytes": 30 << 20, **says}
+    told = ExampleFleet(sentinel=False).gone(state="activating", **service).verdict()
+    assert told["reason"] == "crash_looping"
+    assert ("its memory is limited to 30 MiB" in told["cause"]) is is_named

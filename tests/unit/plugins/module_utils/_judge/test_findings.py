@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What no single worker is guilty of."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
+
+
+def findings(fleet, **policy):
+    return {told["reason"]: told for told in fleet.judge(**policy)["findings"]}
+
+
+def test_a_healthy_fleet_has_no_findings():
+    assert findings(ExampleFleet()) == {}
+
+
+def fact(name, value):
+    fleet = ExampleFleet()
+    fleet.facts[name] = value
+    return fleet
+
+
+def full_disk(**values):
+    fleet = ExampleFleet()
+    for sample in fleet.hosts["web2"]:
+        sample["result"]["disks"][0].update(values)
+    return fleet
+
+
+def second_beat():
+    fleet = ExampleFleet().with_service("beat")
+    for sample in fleet.hosts["web2"]:
+        sample["result"]["strays"] = [{"pid": 42, "kind": "worker", "embedded_beat": True, "node": "celery@web2"}]
+    return fleet
+
+
+def short_visibility(name="broker_transport_options"):
+    conf = {name: {"visibility_timeout": 10}}
+    return ExampleFleet().set_reply("conf", [conf, conf])
+
+
+SUBJECTS = [
+    ("uncovered_queue", ExampleFleet().queue_says("orphans", ready=5), "orphans"),
+    ("queue_backlog", ExampleFleet().total(1, 9).queue_says(ready=(900, 1001)), "default"),
+    ("failures", fact("failures", {"count": 11, "window": 3600}), "tasks"),
+    ("eviction_policy", fact("eviction_policy", "allkeys-lru"), "broker"),
+    ("visibility_timeout_short", short_visibility(), "broker"),
+    ("broker_alarm", fact("alarms", ["disk"]), "broker"),
+    ("orphan_reply_keys", fact("orphan_reply_keys", 1693), "broker"),
+    ("disk_full", full_disk(free_bytes=1), "web2"),
+    ("two_beats", second_beat(), "beat"),
+]
+
+
+@pytest.mark.parametrize(
+    ("reason", "fleet", "subject"), SUBJECTS, ids=[reason for reason, _fleet, _subject in SUBJECTS]
+)
+def test_finding(reason, fleet, subject):
+    told = findings(fleet)
+    assert set(told) == {reason}
+    assert (told[reason]["subject"], told[reason]["remedy"]) == (subject, FINDINGS[reason])
+    assert told[reason]["runbook"] == f"docs/runbooks/{reason}.md"
+    assert told[reason]["cause"].endswith(".")
+
+
+def test_every_finding_is_reached():
+    assert [reason for reason, _fleet, _subject in SUBJECTS] == list(FINDINGS)
+
+
+def test_visibility_timeout_in_a_namespace():
+    assert set(findings(short_visibility("CELERY_BROKER_TRANSPORT_OPTIONS"))) == {"visibility_timeout_short"}
+
+
+def test_findings_at_their_thresholds():
+    assert findings(ExampleFleet().total(1, 9).queue_says(ready=(1000, 1000))) == {}
+    assert findings(fact("failures", {"count": 10})) == {}
+    assert findings(fact("orphan_reply_keys", 100)) == {}
+    assert set(findings(full_disk(free_inodes=1))) == {"disk_full"}
+    assert findings(full_disk(free_inodes=None, total_inodes=None)) == {}
+    assert set(findings(ExampleFleet().queue_says(oldest_age=4000, oldest_age_of="unacked"))) == {
+        "visibility_timeout_short"
+    }
+    assert findings(ExampleFleet().queue_says(oldest_age=4000, oldest_age_of="ready")) == {}
+
+
+def test_one_stray_beat_and_none_declared_is_one_beat():
+    fleet = ExampleFleet()
+    for sample in fleet.hosts["web2"]:
+        sample["result"]["strays"] = [{"pid": 42, "kind": "beat", "embedded_beat": False}]
+    assert findings(fleet) == {}
