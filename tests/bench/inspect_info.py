@@ -1,7 +1,7 @@
 """One celery_inspect_info with four methods against four `celery inspect` commands that ask the same, and the verdicts.
 
-celery_fleet_health asks more, and twice: seven methods, and five of them again. The pause between is left out, and so is
-the evidence from what it returns.
+celery_fleet_health asks more, and twice: seven methods, and five of them again. The pause between is left out, and so are
+the looks at hosts.
 
 For a live fleet, and for a simulated one of 1,000 nodes: one process on one connection answers for all of them, with
 the replies of a live worker under their names. Both sides know the nodes, so both return with the last answer.
@@ -10,25 +10,20 @@ the replies of a live worker under their names. Both sides know the nodes, so bo
 from __future__ import annotations
 
 import json
-import os
-import resource
-import secrets
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-CELERY_PYTHON = ROOT / ".cache/venv-bench/bin/python"
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, judged
+from shared.servers import CELERY_PYTHON, SECONDS, Servers, cpu_of_children
+
 METHODS = ["ping", "stats", "active_queues", "active"]
 LIVE = 4
 SIMULATED = 1000
 REPEATS = 3
 GOAL_WALL, GOAL_CPU = 0.5, 0.25
-SECONDS = 60
 
 MODULE = """
 import json, sys
@@ -39,67 +34,16 @@ with patch_module_args(json.load(sys.stdin)):
 """
 
 
-def free_port():
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def wait_for(condition, what):
-    """Wait until the condition holds."""
-    end = time.monotonic() + SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit(f"{what} within {SECONDS} s: no")
-        time.sleep(0.05)
-
-
-class Servers:
-    """A Redis and what asks it, ended together."""
-
-    def __init__(self, directory):
-        self.directory = Path(directory)
-        self.processes = []
-        port, password = free_port(), secrets.token_hex(12)
-        self.url = f"redis://:{password}@127.0.0.1:{port}/0"
-        configuration = self.directory / "redis.conf"
-        configuration.write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\ndir {directory}\n')
-        configuration.chmod(0o600)
-        self.start("redis", "Ready to accept", "redis-server", str(configuration))
-
-    def start(self, name, ready, *command):
-        """Start a process and return a function that waits until it is ready."""
-        log = self.directory / f"{name}.log"
-        environment = {**os.environ, "CELERY_BROKER_URL": self.url, "C_FORCE_ROOT": "1"}
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=self.directory
-            )
-        self.processes.append(process)
-        wait_for(lambda: ready in log.read_text() or process.poll() is not None, f"{name} ready")
-        if process.poll() is not None:
-            raise SystemExit(f"{name} ended:\n{log.read_text()[-2000:]}")
-
-    def end(self):
-        """End all of them."""
-        for process in reversed(self.processes):
-            process.kill()
-            process.wait()
-
-
 def measure(commands, **options):
     """Run the commands in turn; return wall seconds, CPU seconds and their outputs."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begun = time.monotonic()
+    before, begun = cpu_of_children(), time.monotonic()
     outputs = []
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
         if done.returncode:
             raise SystemExit(f"{command[:6]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         outputs.append(json.loads(done.stdout))
-    wall = time.monotonic() - begun
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, outputs
+    return time.monotonic() - begun, cpu_of_children() - before, outputs
 
 
 def run_module(name, arguments):
@@ -108,7 +52,7 @@ def run_module(name, arguments):
 
 
 def judge(url, nodes):
-    """Return wall seconds, CPU seconds that the verdicts on the nodes take."""
+    """Return wall seconds, CPU seconds that the verdicts on the nodes take: the questions, and judging on the controller."""
     declared = [
         {
             "node": node,
@@ -116,18 +60,22 @@ def judge(url, nodes):
             "instance": node.partition("@")[0],
             "queues": ["celery"],
             "pool": "solo",
+            "state": "started",
         }
         for node in nodes
     ]
-    arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "expected": declared, "timeout": SECONDS}
-    wall, cpu, (told,) = run_module(
-        "celery_fleet_health", {**arguments, "policy": {"interval": 0}, "return_evidence": False}
-    )
+    given = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "expected": declared, "timeout": SECONDS}
+    given["policy"] = {"interval": 0}
+    wall, cpu, (asked,) = run_module("celery_fleet_health", given)
+    begun = time.process_time()
+    params = {**{name: option.get("default") for name, option in arguments().items()}, **given}
+    told = judged(params, asked, {}, time.time())
+    spent = time.process_time() - begun
     # The other fleet of the benchmark answers as well, and is not declared.
     verdicts = [one["verdict"] for one in told["report"]["nodes"] if one["node"] in nodes]
     if verdicts != ["healthy"] * len(nodes):
         raise SystemExit(f"of {len(nodes)} healthy nodes was said: {set(verdicts)} {told['lines'][-3:]}")
-    return wall, cpu
+    return wall + spent, cpu + spent
 
 
 def ask_by_module(url, nodes):
@@ -173,12 +121,10 @@ def main():
         try:
             live = [f"w{number}@bench" for number in range(1, LIVE + 1)]
             for node in live:
-                worker = [str(CELERY_PYTHON), "-m", "celery", "-b", servers.url, "worker", "-P", "solo", "-n", node]
-                servers.start(node, " ready.", *worker, "-l", "INFO", "--without-gossip", "--without-mingle")
+                servers.worker(node)
             met = [compare(f"live fleet of {LIVE} workers", servers.url, live)]
             simulated = [f"w{number}@simulated" for number in range(1, SIMULATED + 1)]
-            mailboxes = str(Path(__file__).with_name("mailboxes") / "answer.py")
-            servers.start("mailboxes", "answering", str(CELERY_PYTHON), mailboxes, live[0], str(SIMULATED))
+            servers.mailboxes(live[0], "w{}@simulated", SIMULATED)
             met.append(
                 compare(f"SIMULATED fleet of {SIMULATED} nodes (one process answers for all)", servers.url, simulated)
             )

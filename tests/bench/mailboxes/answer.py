@@ -1,6 +1,7 @@
-"""answer.py NODE COUNT: answers on one connection for nodes w1@simulated to w<COUNT>@simulated, as NODE would.
+"""answer.py NODE PATTERN COUNT: answers on one connection as NODE would, for so many nodes called as PATTERN says.
 
-The replies go straight into the reply queue, as kombu's transport for Redis would put them.
+PATTERN has {} for a number from 1 to COUNT. NODE may have a broker of its own, MODEL_BROKER_URL. The replies go straight
+into the reply queue, as kombu's transport for Redis would put them.
 """
 
 from __future__ import annotations
@@ -40,20 +41,22 @@ def message(node, reply):
 
 def main():
     """Answer for ever."""
-    model, count = sys.argv[1], int(sys.argv[2])
-    app = Celery(broker=os.environ["CELERY_BROKER_URL"])
+    model, pattern, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    nodes = [pattern.format(number) for number in range(1, count + 1)]
+    # Celery would take the variable before the argument.
+    url = os.environ.pop("CELERY_BROKER_URL")
+    app, asked = Celery(broker=url), Celery(broker=os.environ.get("MODEL_BROKER_URL", url))
     prepared = {}
     for method in METHODS:
-        (told,) = app.control.broadcast(method, destination=[model], reply=True, timeout=10, limit=1)
-        reply = told[model]
-        prepared[method] = [message(f"w{number}@simulated", reply) for number in range(1, count + 1)]
+        (told,) = asked.control.broadcast(method, destination=[model], reply=True, timeout=10, limit=1)
+        prepared[method] = [message(node, told[model]) for node in nodes]
     connection = app.connection()
     channel = connection.channel()
     mailbox = app.control.mailbox(connection)
     queue = mailbox.get_queue("simulated")(channel)
 
     def answer(body, _message):
-        if body["destination"] and not any(node.endswith("@simulated") for node in body["destination"]):
+        if body["destination"] and not set(nodes).intersection(body["destination"]):
             return
         name = "{routing_key}.{exchange}".format(**body["reply_to"])
         with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
