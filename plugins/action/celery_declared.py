@@ -10,7 +10,11 @@ import itertools
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.application import VARIABLES, applications
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.application import (
+    VARIABLES,
+    DeclarationError,
+    applications,
+)
 
 # By argument the group whose hosts are meant where nothing is said.
 PLACES = {"workers": "celery_workers", "beat": "celery_beat", "flower": "celery_flower"}
@@ -36,8 +40,10 @@ class ActionModule(ActionBase):
             for name, group in PLACES.items()
         }
         hosts = {host: _read(variables["hostvars"][host]) for host in dict.fromkeys(itertools.chain(*places.values()))}
-        told = applications(hosts, places, arguments["app"])
-        result.update(changed=False, applications=told)
+        try:
+            result.update(changed=False, applications=applications(hosts, places, arguments["app"]))
+        except DeclarationError as error:
+            result.update(failed=True, msg=str(error))
         return result
 
 

@@ -13,21 +13,26 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import resolve
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services import flower_url
 
-# What is read of a host, with what a host has that says nothing.
+# What is read of a host: by name its types, and what a host has that says nothing.
 VARIABLES = {
-    "celery_app_name": None,
-    "celery_app_service_manager": "systemd",
-    "celery_app_timeouts": "default",
-    "celery_worker_instances": (),
-    "celery_worker_defaults": {},
-    "celery_health_start_grace": None,
-    "celery_beat_state": "started",
-    "celery_flower_state": "started",
-    "celery_flower_address": "127.0.0.1",
-    "celery_flower_port": 5555,
-    "celery_flower_url_prefix": "",
-    "celery_flower_extra_options": {},
+    "celery_app_name": (str, None),
+    "celery_app_service_manager": (str, "systemd"),
+    "celery_app_timeouts": ((str, dict), "default"),
+    # What is wrong with an instance, preflight says on its host.
+    "celery_worker_instances": (object, ()),
+    "celery_worker_defaults": (dict, {}),
+    "celery_health_start_grace": ((int, float, str), None),
+    "celery_beat_state": (str, "started"),
+    "celery_flower_state": (str, "started"),
+    "celery_flower_address": (str, "127.0.0.1"),
+    "celery_flower_port": ((int, str), 5555),
+    "celery_flower_url_prefix": (str, ""),
+    "celery_flower_extra_options": (dict, {}),
 }
+
+
+class DeclarationError(ValueError):
+    """What a host declares cannot be read: the host, the variable, what it is and what was expected."""
 
 
 def applications(hosts, places, app=None):
@@ -39,10 +44,11 @@ def applications(hosts, places, app=None):
     :returns: ``{name: {instances, nodes, queues, beat, flower, flower_urls}}``; ``nodes`` are the names of the instances,
         ``queues`` those that any of them consumes, ``beat`` and ``flower`` the hosts where they shall run, ``flower_urls``
         by host where Flower is asked on it.
+    :raises DeclarationError: a variable of a host is of another type than VARIABLES says, or no set of timeouts.
     """
     told = {}
     for host, variables in hosts.items():
-        has = {name: variables.get(name, default) for name, default in VARIABLES.items()}
+        has = {name: _value(host, name, variables) for name in VARIABLES}
         name = has["celery_app_name"] or app
         if not name:
             continue
@@ -56,13 +62,37 @@ def applications(hosts, places, app=None):
             one["flower_urls"][host] = _flower_url(has)
     for one in told.values():
         one["nodes"] = [node["node"] for node in one["instances"]]
-        one["queues"] = sorted({queue for node in one["instances"] for queue in node["queues"]})
+        one["queues"] = sorted({queue for node in one["instances"] for queue in _names(node["queues"])})
     return told
+
+
+def _value(host, name, variables):
+    kinds, default = VARIABLES[name]
+    value = variables.get(name, default)
+    if value is not default and not isinstance(value, kinds):
+        wanted = kinds if isinstance(kinds, tuple) else (kinds,)
+        raise DeclarationError(
+            "{0} of host {1} is {2!r}; expected a {3}".format(
+                name, host, value, " or a ".join(kind.__name__ for kind in wanted)
+            )
+        )
+    return value
+
+
+def _names(queues):
+    return [queue for queue in queues if isinstance(queue, str)] if isinstance(queues, list) else []
 
 
 def _flower_url(has):
     arguments = (has["celery_flower_" + name] for name in ("address", "port", "url_prefix", "extra_options"))
     return flower_url(*arguments)
+
+
+def _limits(has, host):
+    try:
+        return resolve(has["celery_app_timeouts"])
+    except ValueError as error:
+        raise DeclarationError("celery_app_timeouts of host {0} is {1}".format(host, error)) from None
 
 
 def _instances(has, host, app):
@@ -72,7 +102,7 @@ def _instances(has, host, app):
         app=app,
         manager=has["celery_app_service_manager"],
         defaults=has["celery_worker_defaults"],
-        limits=resolve(has["celery_app_timeouts"]),
+        limits=_limits(has, host),
         start_grace=has["celery_health_start_grace"],
     )
     return [one for one in declared if isinstance(one, dict)] if isinstance(declared, list) else []

@@ -3,7 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.application import applications
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.application import (
+    DeclarationError,
+    applications,
+)
 
 HOSTS = {
     "a": {"celery_app_name": "shop", "celery_worker_instances": [{"name": "w1", "queues": ["x", "y"]}]},
@@ -45,3 +49,24 @@ def test_flower_has_a_url_on_its_host():
 def test_host_without_a_name_has_the_application_that_is_asked_for():
     told = applications(HOSTS, PLACES, app="blog")
     assert told["blog"]["nodes"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("celery_app_timeouts", "quick", "is the preset 'quick'; expected one of default, fast and slow"),
+        ("celery_app_timeouts", [1], "is \\[1\\]; expected a str or a dict"),
+        ("celery_worker_defaults", "solo", "is 'solo'; expected a dict"),
+        ("celery_flower_extra_options", None, "is None; expected a dict"),
+    ],
+)
+def test_variable_of_another_host_that_cannot_be_read_is_named(name, value, expected):
+    hosts = dict(HOSTS, b=dict(HOSTS["b"], **{name: value}))
+    with pytest.raises(DeclarationError, match=name + " of host b " + expected):
+        applications(hosts, PLACES)
+
+
+@pytest.mark.parametrize("queues", [5, "x", [5], [{"name": "x"}], None])
+def test_queues_that_are_no_names_are_left_to_preflight(queues):
+    hosts = dict(HOSTS, b=dict(HOSTS["b"], celery_worker_instances=[{"name": "w1", "queues": queues}]))
+    assert applications(hosts, PLACES)["shop"]["queues"] == ["x", "y"]
