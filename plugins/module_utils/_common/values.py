@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Numbers and booleans that may arrive as text: from a survey, from ``-e``, from a vault. Private to the collection."""
+"""Numbers, booleans and lists that may arrive as text: from a survey, from ``-e``, from a vault. Private to the collection."""
 
 from __future__ import annotations
 
@@ -22,6 +22,22 @@ def integer(value):
     if isinstance(value, str) and re.match(r"[+-]?\d+\Z", value.strip()):
         return int(value)
     return None
+
+
+def number(value):
+    """Return value as a number, or None: 30, 2.5, '2.5', not 'soon' and not true."""
+    if isinstance(value, float):
+        return value
+    if isinstance(value, str) and re.match(r"[+-]?\d*\.\d+\Z", value.strip()):
+        return float(value)
+    return integer(value)
+
+
+def words(value):
+    """Return value as a list of text, or None: [a, b], 'a, b', not 5."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return list(value) if isinstance(value, (list, tuple)) else None
 
 
 def boolean(value):

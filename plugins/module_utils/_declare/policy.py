@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import number, words
+
 # The variables of the playbooks are celery_health_<name>.
 HEALTH = {
     "samples": 2,
@@ -37,10 +39,18 @@ HEAL = {
 
 
 def policy(values=None):
-    """Return the policy with these values laid over the defaults: ``{stall_after: 15, heal_cooldown: 300, ...}``."""
-    told = dict(HEALTH, **{"heal_" + name: value for name, value in HEAL.items()})
+    """Return the policy with these values laid over the defaults: ``{stall_after: 15, heal_cooldown: 300, ...}``.
+
+    Numbers may arrive as text, and lists as words with commas between them.
+
+    :raises ValueError: there is no such name, or the value is none of its kind.
+    """
+    result = dict(HEALTH, **{"heal_" + name: value for name, value in HEAL.items()})
     for name, value in (values or {}).items():
-        if name not in told:
-            raise ValueError("the policy has no {0}; it has {1}".format(name, ", ".join(sorted(told))))
-        told[name] = value
-    return told
+        if name not in result:
+            raise ValueError("the policy has no {0}; it has {1}".format(name, ", ".join(sorted(result))))
+        read, expected = (words, "a list") if isinstance(result[name], tuple) else (number, "a number")
+        result[name] = read(value)
+        if result[name] is None:
+            raise ValueError("the policy has {0}: {1!r}; expected {2}".format(name, value, expected))
+    return result

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import boolean, integer
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import boolean, integer, number, words
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,15 @@ def test_integer(value, number):
 )
 def test_boolean(value, truth):
     assert boolean(value) is truth
+
+
+@pytest.mark.parametrize(("value", "read"), [(3, 3), (2.5, 2.5), ("2.5", 2.5), ("3", 3), (True, None), ("soon", None)])
+def test_number(value, read):
+    assert number(value) == read
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(["a"], ["a"]), (("a",), ["a"]), ("a, b,", ["a", "b"]), ("", []), (5, None)]
+)
+def test_words(value, read):
+    assert words(value) == read
