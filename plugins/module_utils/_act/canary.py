@@ -14,13 +14,13 @@ def canary_report(queues, nodes, task, check_mode=False):
     :param list nodes: results for each node, likewise.
     :param bool check_mode: whether nothing was sent, so that nothing could succeed.
     """
-    told = {
+    report = {
         "queues": {one["item"]: _outcome(one) for one in queues},
         "nodes": {one["item"]: _outcome(one) for one in nodes},
     }
-    results = dict(told["queues"], **told["nodes"])
+    results = dict(report["queues"], **report["nodes"])
     stuck = [name for name, one in results.items() if one["reason"] or not (check_mode or one["state"] == "SUCCESS")]
-    return dict(told, task=task, stuck=stuck)
+    return dict(report, task=task, stuck=stuck)
 
 
 def _outcome(result):

@@ -22,7 +22,7 @@ POLL = 0.2
 
 
 def untouched(service):
-    """Return what is told of a service that nothing was done to."""
+    """Return the outcome of a service that nothing was done to."""
     facts = {"before_pid": 0, "after_pid": 0, "signal": "", "asked": False, "seconds": 0.0, "error": ""}
     return dict(facts, service=service["service"])
 
@@ -35,30 +35,30 @@ def take_all(new_manager, services, quit_patience):
     starting = threading.Lock()
 
     def take(service):
-        told = untouched(service)
+        outcome = untouched(service)
         begun = time.monotonic()
         try:
-            _take(new_manager(), service, quit_patience, starting, told)
+            _take(new_manager(), service, quit_patience, starting, outcome)
         except ServiceError as error:
-            told["error"] = str(error)
-        return dict(told, seconds=round(time.monotonic() - begun, 1))
+            outcome["error"] = str(error)
+        return dict(outcome, seconds=round(time.monotonic() - begun, 1))
 
     with ThreadPoolExecutor(max_workers=len(services)) as threads:
         return list(threads.map(take, services))
 
 
-def _take(manager, service, quit_patience, starting, told):
+def _take(manager, service, quit_patience, starting, outcome):
     """Take the steps of the action, and tell what came of each as soon as it is known."""
     name, action = service["service"], service["action"]
-    told["before_pid"] = main_pid(manager, name)
+    outcome["before_pid"] = main_pid(manager, name)
     if action == "stacks":
-        told["asked"] = ask_for_stacks(told["before_pid"])
+        outcome["asked"] = ask_for_stacks(outcome["before_pid"])
     if action in ("restart", "stop"):
-        told["signal"] = stop(manager, name, service["patience"], quit_patience)
+        outcome["signal"] = stop(manager, name, service["patience"], quit_patience)
     if action in ("restart", "start"):
         with starting:
             manager.start(name, service["start_timeout"])
-    told["after_pid"] = main_pid(manager, name)
+    outcome["after_pid"] = main_pid(manager, name)
 
 
 def main_pid(manager, name):

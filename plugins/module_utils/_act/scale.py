@@ -40,12 +40,12 @@ def scale_report(results):
     report = {}
     for result in results:
         node = result["item"]["node"]
-        told = (result.get("nodes") or {}).get(node) or {"status": "unknown", "message": result.get("msg") or ""}
-        if node not in report or told["status"] != "unchanged":
+        outcome = (result.get("nodes") or {}).get(node) or {"status": "unknown", "message": result.get("msg") or ""}
+        if node not in report or outcome["status"] != "unchanged":
             report[node] = {
-                "status": told["status"],
-                "message": told["message"],
-                "remedy": told.get("remedy") or "",
+                "status": outcome["status"],
+                "message": outcome["message"],
+                "remedy": outcome.get("remedy") or "",
                 "before": (result.get("before") or {}).get(node),
                 "after": (result.get("after") or {}).get(node),
             }
@@ -55,7 +55,9 @@ def scale_report(results):
 def scale_problems(report):
     """Return a sentence for each node that is not as it should be."""
     return [
-        "{0}: {status}, {message}{1}".format(node, " ({0})".format(told["remedy"]) if told["remedy"] else "", **told)
-        for node, told in report.items()
-        if told["status"] not in ("changed", "unchanged")
+        "{0}: {status}, {message}{1}".format(
+            node, " ({0})".format(outcome["remedy"]) if outcome["remedy"] else "", **outcome
+        )
+        for node, outcome in report.items()
+        if outcome["status"] not in ("changed", "unchanged")
     ]

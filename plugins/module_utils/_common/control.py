@@ -254,10 +254,10 @@ class TimeLimit(Limits):
     asks = (["registered", {"taskinfoitems": ["soft_time_limit", "time_limit"], "builtins": True}],)
 
     def state(self, replies):
-        told = attributes(replies, self.arguments["task"]) or {}
+        limits = attributes(replies, self.arguments["task"]) or {}
         return {
-            "soft": float(told["soft_time_limit"]) if "soft_time_limit" in told else None,
-            "hard": float(told["time_limit"]) if "time_limit" in told else None,
+            "soft": float(limits["soft_time_limit"]) if "soft_time_limit" in limits else None,
+            "hard": float(limits["time_limit"]) if "time_limit" in limits else None,
         }
 
     def wanted(self, before):
@@ -281,13 +281,13 @@ class Revoke(Command):
 
     def state(self, replies):
         revoked = set(replies["revoked"])
-        told = {"revoked": [name for name in self.arguments["task_ids"] if name in revoked]}
+        states = {"revoked": [name for name in self.arguments["task_ids"] if name in revoked]}
         if self.arguments["terminate"]:
             found = replies["query_task"]
-            told["active"] = [
+            states["active"] = [
                 name for name in self.arguments["task_ids"] if found.get(name, {}).get("state") == "active"
             ]
-        return told
+        return states
 
     def check(self, replies):
         kind = pool_kind(replies["stats"]) if self.arguments["terminate"] else None
@@ -346,15 +346,15 @@ class TaskEvents(Command):
 
     def judge(self, reply, opposite=None):
         """Return verdict and states from what was said to the command, and to its opposite where that was tried."""
-        told = switched(reply)
-        if told is None:
+        was_on = switched(reply)
+        if was_on is None:
             words = (
                 "the worker says: {0}".format(reply["error"]) if isinstance(reply, dict) and "error" in reply else ""
             )
             return verdict(
                 "failed" if words else "silent", words or "it did not answer", layer="ok" if words else "worker"
             )
-        if not self.on and told is False and switched(opposite) is False:
+        if not self.on and was_on is False and switched(opposite) is False:
             return dict(
                 verdict(
                     "refused",
@@ -364,8 +364,8 @@ class TaskEvents(Command):
                 before={"task_events": True},
                 after={"task_events": True},
             )
-        states = {"before": {"task_events": self.on is not told}, "after": {"task_events": self.on}}
-        return dict(verdict("changed" if told else "unchanged"), **states)
+        states = {"before": {"task_events": self.on is not was_on}, "after": {"task_events": self.on}}
+        return dict(verdict("changed" if was_on else "unchanged"), **states)
 
 
 COMMANDS = {
@@ -384,11 +384,11 @@ COMMANDS = {
 }
 
 
-# -- What is told of a node
+# -- What is said of a node
 
 
 def verdict(status, message="", remedy="", layer="ok"):
-    """Return what is told of a node beside its states."""
+    """Return what is said of a node beside its states."""
     return {"status": status, "layer": layer, "message": message, "remedy": remedy}
 
 
@@ -401,20 +401,20 @@ def by_node(replies):
 
 
 def unfinished(planned):
-    """Return what is told of a node while nothing has come of the command."""
+    """Return what is said of a node while nothing has come of the command."""
     text = "it took the command, and is not as it should be within the timeout"
     return dict(verdict("unfinished", text), before=planned["before"], after=planned["before"])
 
 
 def read(command, replies):
     """Return replies of one node in the form that the commands read, or raise ValueError with the worker's error."""
-    told = {}
+    states = {}
     for method, reply in replies.items():
         if isinstance(reply, dict) and set(reply) == {"error"}:
             raise ValueError("{0}: {1}".format(method, normal(method, reply)["error"]))
         # Here the attributes that a worker puts behind a task's name are what matters.
-        told[method] = reply or [] if method == "registered" else normal(method, reply)
-    return told
+        states[method] = reply or [] if method == "registered" else normal(method, reply)
+    return states
 
 
 def plan(command, node_replies):

@@ -57,26 +57,26 @@ def mistake(params):
 
 def complete(outcome, destination):
     """Return the result with all its keys, and what is wrong in one sentence."""
-    told = outcome.result or {}
-    broker = broker_of(told)
-    problem = told.get("problem") or outcome.message or broker["error"]
+    answer = outcome.result or {}
+    broker = broker_of(answer)
+    problem = answer.get("problem") or outcome.message or broker["error"]
     layer = broker["layer"] if broker["layer"] != "ok" else "unknown"
     unknown = dict(verdict("unknown", problem, layer=layer), before=None, after=None)
-    nodes = {node: dict(told.get("nodes", {}).get(node, unknown)) for node in destination}
+    nodes = {node: dict(answer.get("nodes", {}).get(node, unknown)) for node in destination}
     states = {key: {node: nodes[node].pop(key) for node in nodes} for key in ("before", "after")}
-    wrong = [describe(node, told) for node, told in nodes.items() if told["status"] not in GOOD]
+    wrong = [describe(node, state) for node, state in nodes.items() if state["status"] not in GOOD]
     result = dict(
         states,
         nodes=nodes,
         broker=broker,
-        changed=any(told["status"] == "changed" for told in nodes.values()),
+        changed=any(state["status"] == "changed" for state in nodes.values()),
         elapsed=round(outcome.elapsed, 2),
     )
     return result, "; ".join(wrong)
 
 
-def describe(node, told):
+def describe(node, state):
     """Return what is wrong with one worker as a sentence."""
     return "{0}: {1}, {2}{3}".format(
-        node, told["status"], told["message"], " ({0})".format(told["remedy"]) if told["remedy"] else ""
+        node, state["status"], state["message"], " ({0})".format(state["remedy"]) if state["remedy"] else ""
     )

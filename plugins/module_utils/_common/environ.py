@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a running process was told, from /proc. Linux only."""
+"""The environment that a running process was started with, from /proc. Linux only."""
 
 from __future__ import annotations
 

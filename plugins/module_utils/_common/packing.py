@@ -42,9 +42,9 @@ def pack(replies):
     return {"replies": packed, "bodies": bodies}
 
 
-def unpack(told):
+def unpack(packed):
     """Return the replies of what pack made."""
-    return [[method, node, told["bodies"][number]] for method, node, number in told.get("replies", ())]
+    return [[method, node, packed["bodies"][number]] for method, node, number in packed.get("replies", ())]
 
 
 def each_once(call):

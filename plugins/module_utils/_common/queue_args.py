@@ -28,7 +28,7 @@ def queue_arguments(timeout):
 
 
 def ask(module, helper, **arguments):
-    """Run a helper on the queues, and return what it told with broker and probe, and the outcome."""
+    """Run a helper on the queues, and return its answer with broker and probe, and the outcome."""
     params = module.params
     environment = read_environment(module)
     options = params["transport_options"]
@@ -42,29 +42,29 @@ def ask(module, helper, **arguments):
         deadline=deadline(params),
     )
     outcome = look(module, helper, arguments, environment)
-    told = dict(outcome.result or {})
-    problem = told.get("problem") or outcome.message
-    told.update(broker=broker_of(told), probe={"ok": not problem, "error": problem})
-    return told, outcome
+    answer = dict(outcome.result or {})
+    problem = answer.get("problem") or outcome.message
+    answer.update(broker=broker_of(answer), probe={"ok": not problem, "error": problem})
+    return answer, outcome
 
 
 def move(module, helper, **arguments):
     """Run a helper that empties or fills queues; fail when it could not."""
-    told, outcome = ask(module, helper, queues=module.params.get("queues", []), **arguments)
-    if not told["probe"]["ok"]:
-        problem = told["probe"]["error"]
-        kind = told.get("kind") or outcome.error
-    elif told["broker"]["error"]:
-        problem = "the broker {url} failed at {layer}: {error}".format(**told["broker"])
+    answer, outcome = ask(module, helper, queues=module.params.get("queues", []), **arguments)
+    if not answer["probe"]["ok"]:
+        problem = answer["probe"]["error"]
+        kind = answer.get("kind") or outcome.error
+    elif answer["broker"]["error"]:
+        problem = "the broker {url} failed at {layer}: {error}".format(**answer["broker"])
         kind = "broker"
     else:
-        return told, outcome
+        return answer, outcome
     if outcome.error == "timed_out":
         problem += "; no message is lost. Run it again with a longer timeout"
     module.fail_json(
         msg=problem,
         kind=kind,
-        broker=told["broker"],
+        broker=answer["broker"],
         app_output_tail=outcome.tail,
         elapsed=round(outcome.elapsed, 2),
     )

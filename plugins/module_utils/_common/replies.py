@@ -33,9 +33,9 @@ DELIVERY_KEYS = ("exchange", "routing_key", "priority", "redelivered")
 NOT_ASKED = {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
 
 
-def broker_of(told):
+def broker_of(answer):
     """Return what a helper came to tell of the broker, with all its keys."""
-    return dict(NOT_ASKED, **told.get("broker", {}))
+    return dict(NOT_ASKED, **answer.get("broker", {}))
 
 
 def setting(conf, name):
@@ -58,7 +58,7 @@ def commands(methods, task_ids):
 def summary(replies, awaited, methods, pids=()):
     """Return nodes, silent, duplicates, duplicate_pids and unanswered from replies of the form [method, node, reply].
 
-    The pids are those that the processes of suspected nodes told, as [node, pid].
+    The pids are those that the processes of suspected nodes answered with, as [node, pid].
     """
     processes = {}
     for node, pid in pids:
@@ -103,10 +103,10 @@ def snake(value):
 
 def task(info):
     """Return what is known of a task without its arguments, which may be large, or secret."""
-    told = {key: info.get(key) for key in TASK_KEYS}
+    task = {key: info.get(key) for key in TASK_KEYS}
     delivery = info.get("delivery_info") or {}
-    told["delivery_info"] = {key: delivery.get(key) for key in DELIVERY_KEYS}
-    return told
+    task["delivery_info"] = {key: delivery.get(key) for key in DELIVERY_KEYS}
+    return task
 
 
 def tasks(reply):
@@ -131,15 +131,15 @@ def stats(reply):
     Sixteen numbers of the kernel are left out, which celery_host_info has for each process, and of the connection to the
     broker what conf has.
     """
-    told = mask(snake({key: value for key, value in reply.items() if key not in ("broker", "total", "rusage")}))
+    stats = mask(snake({key: value for key, value in reply.items() if key not in ("broker", "total", "rusage")}))
     if isinstance(reply.get("broker"), dict):
-        told["broker"] = mask({key: reply["broker"].get(key) for key in BROKER_KEYS})
-    told["total"] = dict(reply.get("total") or {})
-    pool = told.get("pool")
+        stats["broker"] = mask({key: reply["broker"].get(key) for key in BROKER_KEYS})
+    stats["total"] = dict(reply.get("total") or {})
+    pool = stats.get("pool")
     if isinstance(pool, dict):
         # The threads and gevent pools name their slots, where prefork has process ids.
         pool["processes"] = pool.get("processes") or []
-    return told
+    return stats
 
 
 def queue(info):
@@ -162,7 +162,7 @@ def queue(info):
 
 def queues(reply):
     """Return the queues that a worker consumes, by name."""
-    return sorted(map(queue, reply or ()), key=lambda told: told["name"] or "")
+    return sorted(map(queue, reply or ()), key=lambda entry: entry["name"] or "")
 
 
 def registered(reply):

@@ -40,7 +40,7 @@ _IMPORTED = re.compile(
 Outcome = namedtuple("Outcome", "result error message tail elapsed")
 Outcome.__doc__ = """What came of a run.
 
-result: what the helper told on its way and returned in the end; with an error what it had told until then, or None.
+result: what the helper reported on its way and returned in the end; with an error what it had reported until then, or None.
 error: None, interpreter_missing, not_permitted, user_unknown, directory_missing, timed_out, killed, crashed, no_result.
 message: a sentence about the error. tail: the last lines the application printed. elapsed: seconds.
 """
@@ -64,7 +64,7 @@ def os_write(data, write=os.write):
 def tell(**values):
     send("progress", values)
 
-# What is large, and grows, is told piece by piece.
+# What is large, and grows, is reported piece by piece.
 tell.more = lambda **pieces: send("more", pieces)
 
 task = json.loads(sys.stdin.buffer.read().decode("utf-8"))
@@ -212,7 +212,7 @@ def _conclude(lines, ended, code, timeout, user):
 
 
 def _read_messages(lines):
-    """Return what the helper told on its way, and the kind and the value of its last message, or None for both."""
+    """Return what the helper reported on its way, and the kind and the value of its last message, or None for both."""
     progress = {}
     for kind, value in map(_message, lines):
         if kind == "progress":

@@ -40,7 +40,7 @@ def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=Non
     first; ``hosts`` has by host such samples of celery_host_info, or in place of a result ``{at, unreachable: reason}``, or
     ``{at, broken: reason}`` where the look itself has failed.
     """
-    told = {
+    evidence = {
         "schema": SCHEMA,
         "taken_at": taken_at if taken_at is not None else _latest(control, broker, hosts or {}),
         "broker": _broker(control, broker, facts or {}),
@@ -52,16 +52,16 @@ def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=Non
     }
     for sample in broker:
         for name, queue in sorted((sample["result"].get("queues") or {}).items()):
-            told["queues"].setdefault(name, []).append(_queue(sample["at"], queue))
+            evidence["queues"].setdefault(name, []).append(_queue(sample["at"], queue))
     declared = {node["node"]: node for node in expected["nodes"]}
     answered = {name for sample in control for name in sample["result"].get("nodes") or {}}
     waiting = [(sample["at"], _waiting(sample["result"].get("clients"))) for sample in broker]
     silent = [set(sample["result"].get("silent") or ()) for sample in control]
     for name in sorted(set(declared) | answered):
-        told["nodes"][name] = _node(name, declared.get(name), control, silent, waiting, hosts or {})
-    if told["broker"]["facts"]["visibility_timeout"] is None:
-        told["broker"]["facts"]["visibility_timeout"] = _visibility_timeout(told)
-    return told
+        evidence["nodes"][name] = _node(name, declared.get(name), control, silent, waiting, hosts or {})
+    if evidence["broker"]["facts"]["visibility_timeout"] is None:
+        evidence["broker"]["facts"]["visibility_timeout"] = _visibility_timeout(evidence)
+    return evidence
 
 
 # -- The fleet
@@ -103,10 +103,10 @@ def _probe(control):
 
 
 def _queue(at, queue):
-    told = {"at": at, "error": queue.get("error") or "", "missing": dict(queue.get("unknown") or {})}
+    question = {"at": at, "error": queue.get("error") or "", "missing": dict(queue.get("unknown") or {})}
     for key in ("ready", "unacked", "consumers", "by_priority", "oldest_age", "oldest_age_of", "held"):
-        told[key] = queue.get(key)
-    return told
+        question[key] = queue.get(key)
+    return question
 
 
 def _pages(hosts, host):
@@ -115,9 +115,9 @@ def _pages(hosts, host):
     return [dict(flower["page"], at=at) for at, flower in flowers if flower.get("page")]
 
 
-def _visibility_timeout(told):
+def _visibility_timeout(evidence):
     """What the workers' own settings say, in seconds."""
-    for node in told["nodes"].values():
+    for node in evidence["nodes"].values():
         for sample in node["control"]:
             options = setting(sample.get("conf") or {}, "broker_transport_options") or {}
             if isinstance(options, dict) and isinstance(options.get("visibility_timeout"), (int, float)):
@@ -130,18 +130,18 @@ def _visibility_timeout(told):
 
 def _host(samples):
     """A host as a whole: whether it could be looked at, its disks, clock and strays, and the services beside workers."""
-    told = {"reachable": None, "why": "the host was not looked at", "samples": []}
+    look = {"reachable": None, "why": "the host was not looked at", "samples": []}
     for sample in samples:
         if "broken" in sample:
-            told.update(reachable=True, why="the look failed: " + sample["broken"])
+            look.update(reachable=True, why="the look failed: " + sample["broken"])
             continue
         if "result" not in sample:
-            told.update(reachable=False, why=sample.get("unreachable") or "no answer")
+            look.update(reachable=False, why=sample.get("unreachable") or "no answer")
             continue
         result = sample["result"]
         clock = result.get("clock") or {}
-        told.update(reachable=True, why="")
-        told["samples"].append(
+        look.update(reachable=True, why="")
+        look["samples"].append(
             {
                 "at": sample["at"],
                 "clock": clock.get("ended_at"),
@@ -154,7 +154,7 @@ def _host(samples):
                 "missing": dict(result.get("missing") or {}),
             }
         )
-    return told
+    return look
 
 
 def _service_sample(at, clock, entry):
@@ -180,12 +180,16 @@ def _service_sample(at, clock, entry):
     }
 
 
-def _heartbeat(told, clock):
+def _heartbeat(heartbeat, clock):
     """The sentinel's file with ``age``, the seconds since it was written, by the clock of its own host."""
-    if not isinstance(told, dict) or "state" not in told or not isinstance(told.get("written_at"), (int, float)):
+    if (
+        not isinstance(heartbeat, dict)
+        or "state" not in heartbeat
+        or not isinstance(heartbeat.get("written_at"), (int, float))
+    ):
         return None
-    age = None if clock is None else round(max(clock - told["written_at"], 0), 3)
-    return dict(told, age=age)
+    age = None if clock is None else round(max(clock - heartbeat["written_at"], 0), 3)
+    return dict(heartbeat, age=age)
 
 
 # -- A node
@@ -194,7 +198,7 @@ def _heartbeat(told, clock):
 def _node(name, declared, control, silent, waiting, hosts):
     host = (declared or {}).get("host") or name.partition("@")[2]
     instance = (declared or {}).get("instance") or name.partition("@")[0]
-    told = {
+    node = {
         "node": name,
         "host": host,
         "instance": instance,
@@ -209,22 +213,22 @@ def _node(name, declared, control, silent, waiting, hosts):
             result = sample.get("result") or {}
             entry = (result.get("instances") or {}).get(instance)
             if entry is not None:
-                told["host_samples"].append(_service_sample(sample["at"], result.get("clock") or {}, entry))
-        if not told["host_samples"]:
-            told["missing"]["host"] = _why_no_host(hosts.get(host))
-    if not any(sample["answered"] is not None for sample in told["control"]):
-        told["missing"]["control"] = told["control"][-1]["why"] if control else "the control plane was not asked"
+                node["host_samples"].append(_service_sample(sample["at"], result.get("clock") or {}, entry))
+        if not node["host_samples"]:
+            node["missing"]["host"] = _why_no_host(hosts.get(host))
+    if not any(sample["answered"] is not None for sample in node["control"]):
+        node["missing"]["control"] = node["control"][-1]["why"] if control else "the control plane was not asked"
     addresses = {
         socket["local"]
-        for sample in told["host_samples"]
+        for sample in node["host_samples"]
         for socket in sample["sockets"] or ()
         if socket["to"] != "other"
     }
     for at, clients in waiting:
-        told["clients"].append({"at": at, "waiting": None if clients is None else _of(clients, name, addresses)})
-    if not any(client["waiting"] is not None for client in told["clients"]):
-        told["missing"]["clients"] = "the broker does not tell its clients"
-    return told
+        node["clients"].append({"at": at, "waiting": None if clients is None else _of(clients, name, addresses)})
+    if not any(client["waiting"] is not None for client in node["clients"]):
+        node["missing"]["clients"] = "the broker does not list its clients"
+    return node
 
 
 def _why_no_host(samples):
@@ -262,7 +266,7 @@ def _of(index, node, addresses):
 def _control(name, sample, silent):
     """What a node answered in one sample. ``answered`` is None when the question could not be put."""
     result = sample["result"]
-    told = {
+    answer = {
         "at": sample["at"],
         "answered": None,
         "why": "",
@@ -286,41 +290,41 @@ def _control(name, sample, silent):
     replies = (result.get("nodes") or {}).get(name)
     if replies is None:
         if probe.get("ok") is False:
-            told["why"] = "the question could not be put: " + (probe.get("error") or "no reason given")
+            answer["why"] = "the question could not be put: " + (probe.get("error") or "no reason given")
         elif peer.get("reachable") is False or peer.get("error"):
-            told["why"] = "the broker: " + (peer.get("error") or peer.get("layer") or "not reachable")
+            answer["why"] = "the broker: " + (peer.get("error") or peer.get("layer") or "not reachable")
         elif silent:
-            told.update(answered=False, why="no answer")
+            answer.update(answered=False, why="no answer")
         else:
-            told["why"] = "it was not asked"
-        return told
-    told["answered"] = True
+            answer["why"] = "it was not asked"
+        return answer
+    answer["answered"] = True
     for method in (result.get("unanswered") or {}).get(name, ()):
-        told["missing"][method] = "no answer"
+        answer["missing"][method] = "no answer"
     good = {}
     for method, reply in replies.items():
         if isinstance(reply, dict) and set(reply) == {"error"}:
-            told["missing"][method] = reply["error"]
+            answer["missing"][method] = reply["error"]
         else:
             good[method] = reply
-    _stats(told, good.get("stats"))
+    _stats(answer, good.get("stats"))
     for key in ("active", "reserved"):
         if key in good:
-            told[key] = [_task(task) for task in good[key] or ()]
+            answer[key] = [_task(task) for task in good[key] or ()]
     if "scheduled" in good:
-        told["scheduled"] = len(good["scheduled"] or ())
+        answer["scheduled"] = len(good["scheduled"] or ())
     if "active_queues" in good:
-        told["queues"] = sorted(queue["name"] for queue in good["active_queues"] or ())
+        answer["queues"] = sorted(queue["name"] for queue in good["active_queues"] or ())
     for key in ("registered", "rate_limits", "conf"):
-        told[key] = good.get(key)
-    return told
+        answer[key] = good.get(key)
+    return answer
 
 
-def _stats(told, stats):
+def _stats(answer, stats):
     if not stats:
         return
     pool = stats.get("pool") or {}
-    told.update(
+    answer.update(
         pid=stats.get("pid"),
         pool=pool_of(pool.get("implementation")),
         concurrency=pool.get("max_concurrency"),

@@ -11,7 +11,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons im
 
 SCHEMA_VERSION = 1
 
-# So many nodes with one and the same cause are told in one line.
+# So many nodes with one and the same cause share a line.
 MANY = 10
 
 _NODE_KEYS = (
@@ -34,8 +34,8 @@ _SERVICE_KEYS = tuple(key for key in _NODE_KEYS if key not in ("node", "instance
 def report(verdicts, evidence, policy=None):
     """Return the report, the worst nodes first."""
     policy = complete(policy)
-    nodes = [{key: told[key] for key in _NODE_KEYS} for told in sorted(verdicts["nodes"], key=_worst_first)]
-    told = {
+    nodes = [{key: verdict[key] for key in _NODE_KEYS} for verdict in sorted(verdicts["nodes"], key=_worst_first)]
+    result = {
         "schema_version": SCHEMA_VERSION,
         "app": verdicts["app"] or "",
         "taken_at": verdicts["taken_at"],
@@ -50,19 +50,19 @@ def report(verdicts, evidence, policy=None):
         ),
     }
     for kind in ("beat", "flower"):
-        told[kind] = {key: verdicts[kind][key] for key in _SERVICE_KEYS} if verdicts[kind] else None
-    told["failed"] = failed(told, policy["fail_on"])
-    return told
+        result[kind] = {key: verdicts[kind][key] for key in _SERVICE_KEYS} if verdicts[kind] else None
+    result["failed"] = failed(result, policy["fail_on"])
+    return result
 
 
-def failed(told, fail_on):
+def failed(report, fail_on):
     """Return who makes the play fail: the nodes, and beat and Flower, whose verdict is in fail_on."""
-    wrong = [node["node"] for node in told["nodes"] if node["verdict"] in fail_on]
-    return wrong + [kind for kind in ("beat", "flower") if told[kind] and told[kind]["verdict"] in fail_on]
+    wrong = [node["node"] for node in report["nodes"] if node["verdict"] in fail_on]
+    return wrong + [kind for kind in ("beat", "flower") if report[kind] and report[kind]["verdict"] in fail_on]
 
 
-def _worst_first(told):
-    return VERDICTS.index(told["verdict"]), told["host"], told["node"]
+def _worst_first(verdict):
+    return VERDICTS.index(verdict["verdict"]), verdict["host"], verdict["node"]
 
 
 def _queue(samples):
@@ -88,28 +88,30 @@ def _queue(samples):
 # -- For the terminal
 
 
-def lines(told):
+def lines(report):
     """Return one line for each node, service and finding that is not healthy, and a summary as the last."""
     found = []
-    for group in _grouped([node for node in told["nodes"] if node["verdict"] != HEALTHY]):
+    for group in _grouped([node for node in report["nodes"] if node["verdict"] != HEALTHY]):
         found.append(_line(_names(group), group[0]))
     for kind in ("beat", "flower"):
-        if told[kind] and told[kind]["verdict"] != HEALTHY:
-            found.append(_line("{0} on {1}".format(kind, told[kind]["host"]), told[kind]))
-    found += ["finding {reason}: {cause} {remedy} ({runbook})".format(**finding) for finding in told["findings"]]
-    return [*found, summary(told)]
+        if report[kind] and report[kind]["verdict"] != HEALTHY:
+            found.append(_line("{0} on {1}".format(kind, report[kind]["host"]), report[kind]))
+    found += ["finding {reason}: {cause} {remedy} ({runbook})".format(**finding) for finding in report["findings"]]
+    return [*found, summary(report)]
 
 
-def summary(told):
+def summary(report):
     """Return the fleet in one line."""
-    counts = ["{0} {1}".format(told["summary"][verdict], verdict) for verdict in VERDICTS if told["summary"][verdict]]
+    counts = [
+        "{0} {1}".format(report["summary"][verdict], verdict) for verdict in VERDICTS if report["summary"][verdict]
+    ]
     parts = [", ".join(counts) or "no workers"]
-    broker = told["broker"]
+    broker = report["broker"]
     state = {True: "answers", False: "does not answer", None: "was not asked"}[broker["reachable"]]
     parts.append("broker {0}".format("refuses" if broker["refusing"] else state))
-    if told["findings"]:
-        parts.append("{0} finding{1}".format(len(told["findings"]), "s" if len(told["findings"]) > 1 else ""))
-    return "{0}: {1}".format(told["app"] or "fleet", "; ".join(parts))
+    if report["findings"]:
+        parts.append("{0} finding{1}".format(len(report["findings"]), "s" if len(report["findings"]) > 1 else ""))
+    return "{0}: {1}".format(report["app"] or "fleet", "; ".join(parts))
 
 
 def _grouped(nodes):
@@ -126,9 +128,9 @@ def _names(group):
     return names[0] if len(names) == 1 else "{0} nodes ({1}, {2}, ...)".format(len(names), *names[:2])
 
 
-def _line(who, told):
-    action = "" if told["action"] == "none" else " [{0}]".format(told["action"])
-    parts = [part for part in (told["cause"], told["remedy"]) if part]
+def _line(who, verdict):
+    action = "" if verdict["action"] == "none" else " [{0}]".format(verdict["action"])
+    parts = [part for part in (verdict["cause"], verdict["remedy"]) if part]
     return "{0}: {1}/{2}{3}: {4} ({5})".format(
-        who, told["verdict"], told["reason"], action, " ".join(parts), told["runbook"]
+        who, verdict["verdict"], verdict["reason"], action, " ".join(parts), verdict["runbook"]
     )

@@ -66,13 +66,13 @@ def gathered(variables, prefix, others):
     ``variables`` has by host its variables; the variable ``<prefix><part>`` has the result of a part, or that which
     ``others`` names for it.
     """
-    told = {"hosts": {}, "apps": {}}
+    parts = {"hosts": {}, "apps": {}}
     for host, has in variables.items():
-        told["hosts"][host] = _registered(has, prefix, others, HOST_PARTS)
+        parts["hosts"][host] = _registered(has, prefix, others, HOST_PARTS)
         app = has.get("celery_app_name")
         if app:
-            told["apps"].setdefault(app, {}).update(_registered(has, prefix, others, APP_PARTS))
-    return told
+            parts["apps"].setdefault(app, {}).update(_registered(has, prefix, others, APP_PARTS))
+    return parts
 
 
 def speaker(variables, app, groups, reached):
@@ -99,13 +99,13 @@ def _registered(has, prefix, others, parts):
 
 def secret_environments(variables):
     """Return dicts of names and values that have all that the inventory knows as a secret, of all hosts."""
-    told = []
+    known = []
     for has in variables.values():
-        told += [has.get(name) or {} for name in ENVIRONMENTS]
-        told += environments(has.get("celery_worker_instances"), has.get("celery_worker_defaults")).values()
-        told.append({name: has.get(name) or "" for name in SECRETS})
-        told.append({"basic_auth": ",".join(has.get("celery_flower_basic_auth") or ())})
-    return told
+        known += [has.get(name) or {} for name in ENVIRONMENTS]
+        known += environments(has.get("celery_worker_instances"), has.get("celery_worker_defaults")).values()
+        known.append({name: has.get(name) or "" for name in SECRETS})
+        known.append({"basic_auth": ",".join(has.get("celery_flower_basic_auth") or ())})
+    return known
 
 
 def members(hosts, apps, secrets, taken_at):
@@ -118,9 +118,9 @@ def members(hosts, apps, secrets, taken_at):
         files.update(_host(safe(host), parts))
     for app, parts in apps.items():
         files.update(_app(safe(app), parts))
-    told = summary(hosts, apps, taken_at)
-    files["summary.json"] = told
-    files["summary.txt"] = as_text(told)
+    overview = summary(hosts, apps, taken_at)
+    files["summary.json"] = overview
+    files["summary.txt"] = as_text(overview)
     return {path: without(content, secrets) for path, content in files.items()}
 
 
@@ -133,13 +133,13 @@ def summary(hosts, apps, taken_at):
     }
 
 
-def as_text(told):
+def as_text(overview):
     """Return the summary in lines that are read at night."""
-    lines = ["Support bundle of {0}".format(told["taken_at"]), ""]
-    for app, fleet in told["apps"].items():
+    lines = ["Support bundle of {0}".format(overview["taken_at"]), ""]
+    for app, fleet in overview["apps"].items():
         lines.append("application {0}: {1}".format(app, fleet["broker"]))
         lines += ["  {0}".format(line) for line in fleet["workers"]]
-    for host, state in told["hosts"].items():
+    for host, state in overview["hosts"].items():
         lines.append("host {0}: {1}".format(host, state["state"]))
         lines += ["  {0}".format(line) for line in state["services"]]
         lines += ["  not gathered: {0}: {1}".format(part, why) for part, why in sorted(state["missing"].items())]
@@ -217,8 +217,8 @@ def _host(host, parts):
 
 def _facts(result):
     found = (result or {}).get("ansible_facts") or {}
-    told = {name: found["ansible_" + name] for name in FACTS if "ansible_" + name in found}
-    return told or {"msg": (result or {}).get("msg", ""), "unreachable": (result or {}).get("unreachable", False)}
+    facts = {name: found["ansible_" + name] for name in FACTS if "ansible_" + name in found}
+    return facts or {"msg": (result or {}).get("msg", ""), "unreachable": (result or {}).get("unreachable", False)}
 
 
 def _units(host, result):
@@ -242,11 +242,11 @@ def services_of(evidence):
 
 def _trimmed(result, services):
     """Return a result without what is about the module, and without the logs, which are files of their own."""
-    told = {key: value for key, value in result.items() if key not in _NOISE}
-    if services and "instances" in told:
-        told["instances"] = {name: _without_lines(entry) for name, entry in told["instances"].items()}
-        told.update({kind: _without_lines(told[kind]) for kind in ("beat", "flower") if told.get(kind)})
-    return told
+    kept = {key: value for key, value in result.items() if key not in _NOISE}
+    if services and "instances" in kept:
+        kept["instances"] = {name: _without_lines(entry) for name, entry in kept["instances"].items()}
+        kept.update({kind: _without_lines(kept[kind]) for kind in ("beat", "flower") if kept.get(kind)})
+    return kept
 
 
 def _without_lines(entry):

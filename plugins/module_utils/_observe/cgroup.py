@@ -21,9 +21,9 @@ def memory(pid=None, path=None, proc="/proc", root="/sys/fs/cgroup"):
         problem = "the files of the control group {0} cannot be read".format(group)
         for mount in _mounts(version, root):
             directory = os.path.join(mount, group.lstrip("/"))
-            told = _v2(directory) if version == 2 else _v1(directory)
-            if told:
-                return dict(told, version=version, path=group)
+            limits = _v2(directory) if version == 2 else _v1(directory)
+            if limits:
+                return dict(limits, version=version, path=group)
     raise Unknown(problem)
 
 

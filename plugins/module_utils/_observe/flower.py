@@ -87,7 +87,7 @@ class Refused(PeerError):
 
 def look(flower, clock, refresh=False):
     """Return what Flower says of itself, of the workers and of the broker."""
-    told = {
+    result = {
         "url": flower.url,
         "reachable": False,
         "layer": "ok",
@@ -101,28 +101,28 @@ def look(flower, clock, refresh=False):
         workers, headers = flower.ask("/api/workers?status=1" + ("&refresh=1" if refresh else ""), clock)
     except PeerError as error:
         status = getattr(error, "status", None)
-        told.update(layer=error.layer, error=mask(str(error)), status=status, reachable=status is not None)
+        result.update(layer=error.layer, error=mask(str(error)), status=status, reachable=status is not None)
         if refresh and status == 503:
-            told["broker"].update(reachable=False, error=told["error"])
-        return told
-    told.update(
+            result["broker"].update(reachable=False, error=result["error"])
+        return result
+    result.update(
         reachable=True,
         status=200,
         server=headers.get("server"),
         workers={name: bool(workers[name]) for name in sorted(workers)},
         broker=broker_of(flower, clock),
     )
-    return told
+    return result
 
 
 def broker_of(flower, clock):
     """Return what the queues' lengths tell about the broker; most of what can go wrong says nothing about it."""
     try:
-        told, _headers = flower.ask("/api/queues/length", clock)
+        answer, _headers = flower.ask("/api/queues/length", clock)
     except PeerError as error:
         # Flower answers 500 where its own question to the broker fails.
         reachable = False if getattr(error, "status", None) == 500 else None
         return {"reachable": reachable, "error": mask(str(error)), "queues": {}}
-    queues = {queue["name"]: queue["messages"] for queue in told.get("active_queues", []) if "name" in queue}
+    queues = {queue["name"]: queue["messages"] for queue in answer.get("active_queues", []) if "name" in queue}
     # Without the management API of RabbitMQ the list is empty, whatever the broker does.
     return {"reachable": True if queues else None, "error": "", "queues": queues}

@@ -133,21 +133,21 @@ def observe(request, scanned):
     mains = {name: main_of(request, services[name], states.get(name), scanned) for name in services}
     trees, before = look_at(request, mains, missing)
     first = time.monotonic()
-    told = {
+    found = {
         name: rest_of(request, name, services[name], states.get(name), trees[name], mains[name], missing)
         for name in services
     }
     time.sleep(max(min(request.params["sample"] - (time.monotonic() - first), request.clock.left()), 0))
     later, after = look_at(request, mains, missing)
     seconds = round(time.monotonic() - first, 3)
-    for name, entry in told.items():
+    for name, entry in found.items():
         then = {pid: before[pid] for pid in trees[name] if pid in before}
         now = {pid: after[pid] for pid in later[name] if pid in after}
         processes, ended = process_tree.compare(then, now, mains[name], request.hostname)
         entry.update(processes=processes, ended=ended, sample_seconds=seconds)
     owned = {pid for tree in (*trees.values(), *later.values()) for pid in tree}
     certain = not missing
-    return {"services": told, "names": set(services) if certain else None, "owned": owned, "missing": missing}
+    return {"services": found, "names": set(services) if certain else None, "owned": owned, "missing": missing}
 
 
 def look_at(request, mains, missing):
@@ -196,13 +196,13 @@ def rest_of(request, name, parts, state, pids, main, shared):
         missing["service"] = "{0} does not know {1}".format(request.params["manager"], name)
     group = (state or {}).get("control_group")
     sockets = request.part(missing, "sockets", lambda: sockets_of(request, pids, environment, missing))
-    told, total = sockets or (None, None)
+    connections, total = sockets or (None, None)
     return {
         "kind": kind,
         "instance": instance,
         "service": shown(name, request.params["manager"], state, secrets),
         "memory": request.part(missing, "memory", lambda: cgroup.memory(main, None if main else group)),
-        "sockets": told,
+        "sockets": connections,
         "sockets_total": total,
         "log": request.part(missing, "log", lambda: log_of(request, name, kind, instance, state, secrets)),
         "heartbeat": request.part(missing, "heartbeat", lambda: heartbeat_of(request, instance, environment, unknown)),
@@ -215,8 +215,8 @@ def shown(name, manager, state, secrets):
     """Return what the service manager says, as the module returns it."""
     if state is None:
         return None
-    told = {key: value for key, value in state.items() if key not in ("control_group", "log_file")}
-    return dict(told, name=name, manager=manager, status_text=mask(state["status_text"], secrets))
+    shown = {key: value for key, value in state.items() if key not in ("control_group", "log_file")}
+    return dict(shown, name=name, manager=manager, status_text=mask(state["status_text"], secrets))
 
 
 def environment_of(request, kind, instance, main):
@@ -249,14 +249,14 @@ def log_of(request, name, kind, instance, state, secrets):
         path = candidate if os.path.exists(candidate) else None
     if path:
         found, status = log_tail.of_file(path, lines, most_bytes)
-        told = {"source": path, "modified_at": round(status.st_mtime, 3), "size": status.st_size}
+        log = {"source": path, "modified_at": round(status.st_mtime, 3), "size": status.st_size}
     elif request.manager is not None and request.manager.has_boot_state:
         raw = request.manager.journal(name, lines, min(request.clock.left(), request.params["timeout"] * SHARE))
         found = log_tail.of_bytes(raw, lines, most_bytes)
-        told = {"source": "journal", "modified_at": None, "size": None}
+        log = {"source": "journal", "modified_at": None, "size": None}
     else:
         raise Unknown("the log file is not known; set log_dir")
-    return dict(told, lines=log_tail.masked(found, secrets))
+    return dict(log, lines=log_tail.masked(found, secrets))
 
 
 def heartbeat_of(request, instance, environment, unknown):
@@ -269,12 +269,12 @@ def heartbeat_of(request, instance, environment, unknown):
     if len(raw) > LARGEST_HEARTBEAT:
         raise Unknown("{0} is larger than {1} bytes".format(path, LARGEST_HEARTBEAT))
     try:
-        told = json.loads(raw.decode("utf-8"))
+        heartbeat = json.loads(raw.decode("utf-8"))
     except ValueError as error:
         raise Unknown("{0} is not JSON: {1}".format(path, error)) from None
-    if not isinstance(told, dict):
+    if not isinstance(heartbeat, dict):
         raise Unknown("{0} does not hold an object".format(path))
-    return told
+    return heartbeat
 
 
 def page_of(request):
@@ -297,7 +297,7 @@ def sockets_of(request, pids, environment, missing):
     url = request.params["broker_url"] or environment.get("CELERY_BROKER_URL") or environment.get("BROKER_URL")
     broker, problem = request.broker(url)
     if problem:
-        # The connections are told all the same; which of them lead to the broker is not known.
+        # The connections are listed all the same; which of them lead to the broker is not known.
         missing["broker_address"] = problem
     return _sockets.connections(pids, broker)
 

@@ -83,11 +83,11 @@ def connections(pids, broker, proc="/proc"):
                 if entry["inode"] in owners and entry["state"] != "LISTEN":
                     found[entry["inode"]] = entry
     ports = {port for _address, port in broker}
-    told = []
+    connections = []
     for inode, entry in found.items():
         address, port = entry["remote"]
         to = "broker" if (address, port) in broker else "broker_port" if port in ports else "other"
-        told.append(
+        connections.append(
             {
                 "to": to,
                 "local": _shown(entry["local"]),
@@ -100,8 +100,8 @@ def connections(pids, broker, proc="/proc"):
                 "pids": sorted(owners[inode]),
             }
         )
-    told.sort(key=lambda one: (("broker", "broker_port", "other").index(one["to"]), one["remote"], one["local"]))
-    return told[:MOST], len(told)
+    connections.sort(key=lambda one: (("broker", "broker_port", "other").index(one["to"]), one["remote"], one["local"]))
+    return connections[:MOST], len(connections)
 
 
 def owners_of(pids, proc="/proc"):
