@@ -70,7 +70,8 @@ class ActionModule(ActionBase):
             return {params["host"]: self._action("taskfleet.celery.celery_host_info", looked).run(task_vars=task_vars)}
         if params["host_evidence"]:
             return params["host_evidence"]
-        return {host: task_vars["hostvars"][host].get(params["registered"]) or [] for host in params["hosts"]}
+        # A result holds no templates, and to look for some in those of a whole fleet would take longer than to judge it.
+        return {host: task_vars["hostvars"].raw_get(host).get(params["registered"]) or [] for host in params["hosts"]}
 
     def _action(self, name: str, task: Any) -> ActionBase:
         """Return another action of the collection, on the same host."""
