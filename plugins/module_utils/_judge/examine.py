@@ -20,9 +20,13 @@ METHODS = ("active", "reserved", "scheduled", "stats", "active_queues", "registe
 ONCE = ("registered", "conf")
 
 
-def reached(looks):
-    """Return the hosts that could be looked at, from registered results of celery_host_info by host."""
-    return [host for host, results in looks.items() if any("clock" in result for result in _samples(results))]
+def reached(looks, first=()):
+    """Return the hosts that could be looked at, from registered results of celery_host_info by host.
+
+    Those that are among ``first`` come first.
+    """
+    hosts = [host for host, results in looks.items() if any("clock" in result for result in _samples(results))]
+    return sorted(hosts, key=lambda host: host not in first)
 
 
 def host_samples(evidence):

@@ -120,3 +120,4 @@ def test_several_samples_of_one_result_are_as_many_looks():
     assert len(evidence["hosts"]["a"]["samples"]) == 2
     looks = {"a": {"samples": [look]}, "b": {"unreachable": True}, "c": [], "d": look, "e": {"failed": True}}
     assert reached(looks) == ["a", "d"]
+    assert reached(looks, first=["b", "d"]) == ["d", "a"]
