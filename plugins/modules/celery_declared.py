@@ -65,6 +65,11 @@ applications:
       type: list
       elements: dict
       sample: [{"name": "w1", "node": "w1@worker-1", "host": "worker-1", "queues": ["celery"]}]
+    names:
+      description: By host the names of its workers.
+      returned: success
+      type: dict
+      sample: {worker-1: [w1]}
     nodes:
       description: The names that the workers answer to.
       returned: success

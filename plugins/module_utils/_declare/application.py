@@ -41,9 +41,9 @@ def applications(hosts, places, app=None):
     :param dict hosts: by host a dict of VARIABLES; what is left out has its default.
     :param dict places: the hosts of ``workers``, of ``beat`` and of ``flower``.
     :param str app: the application of a host that names none.
-    :returns: ``{name: {instances, nodes, queues, beat, flower, flower_urls}}``; ``nodes`` are the names of the instances,
-        ``queues`` those that any of them consumes, ``beat`` and ``flower`` the hosts where they shall run, ``flower_urls``
-        by host where Flower is asked on it.
+    :returns: ``{name: {instances, names, nodes, queues, beat, flower, flower_urls}}``; ``names`` are by host the names of
+        its instances, ``nodes`` those that they answer to, ``queues`` those that any of them consumes, ``beat`` and
+        ``flower`` the hosts where they shall run, ``flower_urls`` by host where Flower is asked on it.
     :raises DeclarationError: a variable of a host is of another type than VARIABLES says, or no set of timeouts.
     """
     told = {}
@@ -52,9 +52,11 @@ def applications(hosts, places, app=None):
         name = has["celery_app_name"] or app
         if not name:
             continue
-        one = told.setdefault(name, {"instances": [], "beat": [], "flower": [], "flower_urls": {}})
+        one = told.setdefault(name, {"instances": [], "names": {}, "beat": [], "flower": [], "flower_urls": {}})
         if host in places["workers"]:
-            one["instances"] += _instances(has, host, name)
+            declared = _instances(has, host, name)
+            one["instances"] += declared
+            one["names"][host] = [instance["name"] for instance in declared]
         for kind in ("beat", "flower"):
             if host in places[kind] and has["celery_{0}_state".format(kind)] == "started":
                 one[kind].append(host)

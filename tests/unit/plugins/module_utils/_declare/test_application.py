@@ -29,6 +29,7 @@ def test_applications_have_their_instances():
     assert sorted(told) == ["blog", "shop"]
     shop = told["shop"]
     assert shop["nodes"] == ["w1@a", "w1@b"]
+    assert shop["names"] == {"a": ["w1"], "b": ["w1"]}
     assert shop["queues"] == ["x", "y"]
     assert [one["service"] for one in shop["instances"]] == ["shop-worker@w1", "shop-worker-w1"]
     assert [one["limits"]["hard"] for one in shop["instances"]] == [240, 360]
