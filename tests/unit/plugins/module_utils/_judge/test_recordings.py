@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the taskfleet.celery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real incidents are judged as their files in tests/faults expect, by the evidence that was cited then."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import jsonschema
+import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import NAMES, Recording
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import is_found
+
+ROOT = pathlib.Path(__file__).resolve().parents[5]
+SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text(encoding="utf-8"))
+OF_FINDINGS = [name for name in NAMES if "finding" in Recording(name).expected]
+OF_WORKERS = [name for name in NAMES if name not in OF_FINDINGS]
+
+
+def test_recordings_are_of_incidents_of_the_lab():
+    incidents = {path.stem for kind in ("fault", "alarm") for path in (ROOT / "tests/faults").glob(f"{kind}_*.py")}
+    assert set(NAMES) <= incidents
+    assert len(NAMES) >= 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recording_says_what_it_is_from(name):
+    content = Recording(name).content
+    assert content["incident"] == name
+    assert all(content["taken_on"][key] for key in ("celery", "kombu", "python", "broker", "os", "service_manager"))
+    assert content["pool"] or name in OF_FINDINGS or content["expected"]["reason"] == "unexpected_node"
+
+
+@pytest.mark.parametrize("name", OF_WORKERS)
+def test_recorded_worker(name):
+    recording = Recording(name)
+    expected, verdicts = recording.expected, recording.verdicts()
+    assert sorted(verdict["node"] for verdict in verdicts) == sorted(recording.nodes)
+    for verdict in verdicts:
+        is_found(verdict, expected["reason"])
+        assert verdict["verdict"] == expected["verdict"]
+    cites = [f"{cite['source']} {cite['item']}" for cite in verdicts[0]["evidence"]["decided_by"]]
+    assert (verdicts[0]["activity"], cites) == (expected["activity"], expected["cites"])
+
+
+@pytest.mark.parametrize("name", OF_FINDINGS)
+def test_recorded_finding(name):
+    recording = Recording(name)
+    (finding,) = [
+        one for one in recording.judge()["report"]["findings"] if one["reason"] == recording.expected["finding"]
+    ]
+    assert finding["remedy"] == FINDINGS[finding["reason"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_report_of_a_recording_is_json_of_the_schema(name):
+    jsonschema.validate(json.loads(json.dumps(Recording(name).judge()["report"])), SCHEMA)
+
+
+@pytest.mark.parametrize("name", OF_WORKERS)
+def test_only_a_recorded_worker_that_needs_it_is_planned_to_be_touched(name):
+    recording = Recording(name)
+    report = recording.judge()["report"]
+    touched = {step["node"]: step["action"] for batch in plan(report)["batches"] for step in batch}
+    for verdict in recording.verdicts():
+        assert touched.get(verdict["node"], "none") == verdict["action"]
