@@ -21,7 +21,7 @@ def load(path):
     return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
 
 
-def test_the_action_group_lists_every_module():
+def test_action_group_lists_every_module():
     modules = sorted(path.stem for path in (ROOT / "plugins/modules").glob("[!_]*.py"))
     assert load("meta/runtime.yml")["action_groups"]["celery"] == modules
 
@@ -38,7 +38,7 @@ def test_requires_ansible_is_what_the_pinned_core_provides():
     assert load("meta/runtime.yml")["requires_ansible"] == f">={series}.0"
 
 
-def test_the_readme_names_the_lines_of_ansible_core_that_are_run():
+def test_readme_names_the_lines_of_ansible_core_that_are_run():
     lines = re.findall(r'^    "(\d+\.\d+) ', (ROOT / "scripts/ansible-core.sh").read_text(), re.MULTILINE)
     assert load("meta/runtime.yml")["requires_ansible"] == f">={lines[0]}.0"
     assert f"ansible-core {lines[0]} to {lines[-1]}." in (ROOT / "README.md").read_text()

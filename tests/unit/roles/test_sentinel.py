@@ -82,7 +82,7 @@ def test_judge(sentinel, facts, state, problem, vouch):
     assert bool(answer[2]) == bool(problem)
 
 
-def test_nothing_is_concluded_while_the_broker_is_down(sentinel):
+def test_sentinel_concludes_nothing_while_the_broker_is_down(sentinel):
     wrong = {"loop_age": 100, "silence": 100, "missing": ["a"], "stopped": [1], "undelivered": 99, "waiting": 9}
     assert sentinel.judge({**HEALTHY, **wrong, "idle_waiting": 99, "reachable": False})[:2] == ("broker_down", "")
 
@@ -97,7 +97,7 @@ def test_nothing_is_concluded_while_the_broker_is_down(sentinel):
         ({"name": "a", "started": None, "hard": 60}, False),
     ],
 )
-def test_a_solo_task_explains_the_loop_within_its_limit(sentinel, task, explained):
+def test_solo_task_explains_the_loop_within_its_limit(sentinel, task, explained):
     assert bool(sentinel.explain_solo([task], 1005)) is explained
 
 
@@ -155,7 +155,7 @@ def test_client_name_needs_a_kombu_that_knows_it(sentinel):
         (None, "CELERY_BROKER_CHANNEL_ERROR_RETRY", False),
     ],
 )
-def test_what_the_application_sets_is_known_in_its_namespace(sentinel, prefix, name, expected):
+def test_settings_of_the_application_are_known_in_their_namespace(sentinel, prefix, name, expected):
     conf = types.SimpleNamespace(prefix=prefix, maps=[{}, {name: False}, {"broker_channel_error_retry": False}])
     assert sentinel.set_by_application(conf, "broker_channel_error_retry") is expected
 
@@ -181,7 +181,7 @@ def test_last_received_of_a_real_socket(sentinel):
     assert sentinel.last_received(info) <= (time.monotonic() - began) * 1000 + 10
 
 
-def test_the_heartbeat_is_readable_by_all_and_replaced(sentinel, tmp_path):
+def test_heartbeat_is_readable_by_all_and_replaced(sentinel, tmp_path):
     mask = os.umask(0o077)
     try:
         file = sentinel.File(str(tmp_path / "w1.json"))
@@ -194,14 +194,14 @@ def test_the_heartbeat_is_readable_by_all_and_replaced(sentinel, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["w1.json"]
 
 
-def test_a_complaint_is_made_once(sentinel, capfd):
+def test_complaint_is_made_once(sentinel, capfd):
     complain = sentinel.Complaints()
     complain("no heartbeat", OSError("full"))
     complain("no heartbeat", OSError("full"))
     assert capfd.readouterr().err == "taskfleet_sentinel: no heartbeat: OSError('full')\n"
 
 
-def test_systemd_is_told_and_no_task_inherits_its_socket(sentinel, tmp_path):
+def test_systemd_is_notified_and_no_task_inherits_its_socket(sentinel, tmp_path):
     environment = {"NOTIFY_SOCKET": str(tmp_path / "n"), "WATCHDOG_USEC": "1", "WATCHDOG_PID": "2", "HOME": "/"}
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(environment["NOTIFY_SOCKET"])

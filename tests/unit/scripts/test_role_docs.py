@@ -68,7 +68,7 @@ def shop(tmp_path):
     return write
 
 
-def test_a_role_that_agrees_has_no_problem(shop):
+def test_role_that_agrees_has_no_problem(shop):
     assert role_docs.check(shop()) == []
 
 
@@ -133,7 +133,7 @@ def test_each_disagreement_is_named(shop, change, expected):
     assert any(expected in problem for problem in problems), problems
 
 
-def test_a_stale_table_is_named(shop):
+def test_stale_table_is_named(shop):
     (problem,) = role_docs.check(shop(table=False))
     assert "the table in README.md" in problem
 
@@ -145,7 +145,7 @@ def test_missing_markers_are_named(shop):
     assert "exactly one pair" in problem
 
 
-def test_the_table_shows_every_option_to_the_leaves(shop):
+def test_table_shows_every_option_to_the_leaves(shop):
     text = shop().readme
     assert "| `shop_name` | str | **required** | What is over the door. |" in text
     assert "| `shop_home` | path | `/opt/{{ shop_name }}` | Where it lives. |" in text
@@ -155,13 +155,13 @@ def test_the_table_shows_every_option_to_the_leaves(shop):
     assert "Entry point `close`: Close it\n\nNo variables." in text
 
 
-def test_what_is_outside_the_markers_stays(shop):
+def test_text_outside_the_markers_stays(shop):
     text = shop().readme
     assert text.startswith("# shop\n")
     assert text.endswith(f"{role_docs.END}\nrest\n")
 
 
-def test_a_long_default_is_only_pointed_at(shop):
+def test_long_default_is_only_pointed_at(shop):
     role = shop(put("{{ " + "shop_name ~ " * 20 + "'' }}", "defaults", "shop_home"))
     assert "| `shop_home` | path | see [defaults](defaults/main.yml) |" in role.readme
 
@@ -174,6 +174,6 @@ def test_write_mends_the_table_and_check_reports(shop, capsys):
     assert role_docs.main(["check", *roles]) == 0
 
 
-def test_no_role_at_all_is_no_success(tmp_path, capsys):
+def test_run_without_roles_fails(tmp_path, capsys):
     assert role_docs.main(["check", "--roles", str(tmp_path)]) == 1
     assert "holds no role" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Taskfleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The test system itself: nothing that failed may pass, and what is tried twice is told."""
+"""The test system itself: nothing that failed may pass, and what is tried twice is reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_exit_codes_count(run):
     assert lines_of(outcomes) == ["FAILED group/bad: for a reason", "second tries: 0", "1 passed, 1 failed"]
 
 
-def test_second_try_that_passes_is_told_with_the_reason_of_the_first(run):
+def test_second_try_that_passes_is_reported_with_the_reason_of_the_first(run):
     flaky = part("flaky", '[ "$TASKFLEET_TRY" = 2 ] || { echo FAILED slow disk; exit 1; }', gets_second_try=True)
     outcomes = run(flaky, part("good", "exit 0"))
     assert lines_of(outcomes) == [
@@ -77,13 +77,13 @@ def test_gate_gets_no_second_try(run):
 @pytest.mark.parametrize(("number", "failed"), [(3, 0), (4, 1)])
 def test_more_than_three_second_tries_fail_the_run(run, number, failed):
     flaky = [part(f"part{n}", '[ "$TASKFLEET_TRY" = 2 ]', gets_second_try=True) for n in range(number)]
-    text, told = report.conclusion(run(*flaky))
-    assert told == failed
+    text, failures = report.conclusion(run(*flaky))
+    assert failures == failed
     assert text.endswith(f"{number} passed, {failed} failed")
     assert f"second tries: {number}" in text.splitlines()
 
 
-def test_what_needs_a_failed_preparation_is_not_run(run, tmp_path):
+def test_part_that_needs_a_failed_preparation_is_not_run(run, tmp_path):
     needed = parts.Part("prepare/images", ("sh", "-c", "exit 1"), is_test=False)
     outcomes = run(needed, part("deploy", f"touch {tmp_path}/ran", needs=("prepare/images",)))
     assert lines_of(outcomes)[0] == "FAILED group/deploy: not run: prepare/images failed"
@@ -115,7 +115,7 @@ JUNIT = '<testsuites><testsuite><testcase name="a"/><testcase name="b">{}</testc
 
 
 @pytest.mark.parametrize(
-    ("told", "code", "expected"),
+    ("child", "code", "expected"),
     [
         ("", 0, ("ok", 2, 0)),
         ('<failure message="no  result"/>', 1, ("FAILED", 1, 1)),
@@ -124,11 +124,11 @@ JUNIT = '<testsuites><testsuite><testcase name="a"/><testcase name="b">{}</testc
         ("", 1, ("FAILED", 2, 1)),
     ],
 )
-def test_junit_reports_count(run, tmp_path, told, code, expected):
-    (tmp_path / "report").write_text(JUNIT.format(told))
+def test_junit_reports_count(run, tmp_path, child, code, expected):
+    (tmp_path / "report").write_text(JUNIT.format(child))
     [one] = run(part("tests", f"cp report report.xml; exit {code}", junit="report.xml"))
     assert (one.word, one.passed, one.failed) == expected
-    if told:
+    if child:
         assert one.reasons == ["b: no result"]
 
 
@@ -138,7 +138,7 @@ def test_junit_report_of_an_earlier_run_does_not_count(run, tmp_path):
     assert (one.word, one.passed, one.failed) == ("FAILED", 0, 1)
 
 
-def test_what_cannot_run_here_is_named_and_does_not_pass(run):
+def test_part_that_cannot_run_here_is_named_and_does_not_pass(run):
     outcomes = run(part("core", "exit 3", not_here=3))
     assert lines_of(outcomes)[0] == "NOT TESTED group/core: this machine lacks what it needs"
     assert lines_of(outcomes)[-1] == "0 passed, 0 failed"
@@ -150,7 +150,7 @@ def test_stages_have_their_times(run):
     assert 0 < sum(seconds for _name, seconds in one.stages) <= one.seconds
 
 
-def test_times_are_kept_and_told(tmp_path):
+def test_times_are_kept_and_reported(tmp_path):
     times = record.Times(tmp_path)
     one = part("deploy", "")
     times.add(outcome.Outcome(one, "ok", 1, 0, 12.34, stages=[("converge", 10.0)]))

@@ -90,7 +90,7 @@ def test_check_mode_writes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("asked", [{"problem": "it does not import"}, {"failed": True, "msg": "it does not import"}])
-def test_question_that_could_not_be_put_is_told(asked):
+def test_question_that_could_not_be_put_is_reported(asked):
     result, _given = run(asked)
     assert (result["asked"], result["problem"]) == (False, "it does not import")
     assert not result.get("failed")

@@ -72,7 +72,7 @@ def test_all_refusals_come_in_one_message(check_mode):
     assert [problem["level"] for problem in result["problems"]] == ["refuse"] * 3
 
 
-def test_a_warning_does_not_fail():
+def test_warning_does_not_fail():
     instances = [{"name": "w1", "queues": ["a"], "pool": "threads"}]
     result = run({"checks": {"instances": {"instances": instances, "inventory_hostname": "web1"}}})
     assert not result.get("failed")
@@ -80,7 +80,7 @@ def test_a_warning_does_not_fail():
     assert result["problems"][0]["level"] == "warn"
 
 
-def test_a_warning_is_not_part_of_the_refusals():
+def test_warning_is_not_part_of_the_refusals():
     instances = [{"name": "w1", "queues": [], "pool": "threads"}]
     result = run({"checks": {"instances": {"instances": instances, "inventory_hostname": "web1"}}})
     assert result["failed"]
@@ -101,7 +101,7 @@ def test_unknown_and_missing_facts_are_errors(checks, names):
         run({"checks": checks})
 
 
-def test_no_password_is_shown():
+def test_refusal_shows_no_password():
     checks = {
         "app": {
             "name": "Shop",
@@ -147,7 +147,7 @@ def test_unknown_variables_of_the_role(spec):
     assert "hunter2" not in str(result)
 
 
-def test_a_file_that_is_no_argument_spec(tmp_path):
+def test_file_that_is_no_argument_spec(tmp_path):
     path = tmp_path / "argument_specs.yml"
     path.write_text("[]")
     with pytest.raises(AnsibleActionFail, match="has no argument_specs"):
@@ -163,6 +163,6 @@ def flat(options, path=()):
     return found
 
 
-def test_the_documentation_has_every_fact():
+def test_documentation_has_every_fact():
     options = yaml.safe_load(documented.DOCUMENTATION)["options"]
     assert flat(options) == flat(celery_preflight.argument_spec())

@@ -105,7 +105,7 @@ def bundle(tmp_path):
     return content(run(tmp_path / "reports")["archive"])
 
 
-def test_what_is_in_it(bundle):
+def test_bundle_has_its_parts(bundle):
     assert sorted(bundle) == [
         "apps/shop/inspect.json",
         "apps/shop/report/w1@web1.txt",
@@ -128,13 +128,13 @@ def test_what_is_in_it(bundle):
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_no_password_is_in_it(bundle, secret):
+def test_bundle_has_no_password(bundle, secret):
     written = (secret, json.dumps(secret)[1:-1])
     assert [path for path, text in bundle.items() if any(word in text for word in written)] == []
     assert secret in json.dumps([HOSTS, INSPECT, UNIT, ENVIRONMENTS]).replace('\\"', '"')
 
 
-def test_the_summary(bundle):
+def test_summary(bundle):
     lines = bundle["summary.txt"].splitlines()
     assert lines[0].startswith("Support bundle of 20")
     assert lines[2:] == [
@@ -169,7 +169,7 @@ def test_the_summary(bundle):
         ({"broker": {"reachable": True, "error": "OOM"}}, "the broker answers; it says: OOM"),
     ],
 )
-def test_a_broker_that_is_dead_is_said(inspect, text):
+def test_dead_broker_is_reported(inspect, text):
     assert _bundle.summary({}, {"shop": {"inspect": inspect}}, "now")["apps"]["shop"]["broker"] == text
 
 
@@ -195,13 +195,13 @@ def test_check_mode_writes_nothing(tmp_path):
     assert not (tmp_path / "reports").exists()
 
 
-def test_a_directory_that_cannot_be_written_to(tmp_path):
+def test_directory_that_cannot_be_written_to(tmp_path):
     (tmp_path / "reports").write_text("a file")
     with pytest.raises(Exception, match="cannot be written to"):
         run(tmp_path / "reports")
 
 
-def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
+def test_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     def full(*_arguments):
         raise OSError(28, "No space left on device")
 

@@ -16,7 +16,7 @@ from ansible_collections.taskfleet.celery.plugins.action.celery_host_info import
 @pytest.mark.parametrize(
     ("there", "back", "ahead"), [(0.2, 0.2, 0), (0.9, 0.1, 0), (0.1, 0.5, 30), (0.5, 0.1, -3600), (0, 0, 1)]
 )
-def test_the_offset_is_within_its_uncertainty(there, back, ahead):
+def test_offset_is_within_its_uncertainty(there, back, ahead):
     """Whatever the way there and back took."""
     sent = 1000.0
     began = sent + there + ahead
@@ -35,7 +35,7 @@ def run(monkeypatch, answer):
     return ActionModule(task, MagicMock(), MagicMock(check_mode=False), loader, templar, None).run()
 
 
-def test_the_clock_is_compared(monkeypatch):
+def test_clock_is_compared(monkeypatch):
     def an_hour_ahead():
         now = time.time() + 3600
         return {"changed": False, "clock": {"began_at": now, "ended_at": now, "offset": None, "uncertainty": None}}
@@ -47,5 +47,5 @@ def test_the_clock_is_compared(monkeypatch):
 
 
 @pytest.mark.parametrize("answer", [{"failed": True, "msg": "x"}, {"started": 1, "ansible_job_id": "j1"}])
-def test_what_has_no_clock_is_handed_on(monkeypatch, answer):
+def test_result_without_a_clock_is_handed_on(monkeypatch, answer):
     assert run(monkeypatch, lambda: dict(answer)).items() >= answer.items()

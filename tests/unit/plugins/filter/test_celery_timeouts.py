@@ -15,7 +15,7 @@ def resolve(value):
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
-def test_a_preset(name):
+def test_preset(name):
     assert resolve(name) == PRESETS[name]
 
 
@@ -28,12 +28,12 @@ def test_four_numbers():
     }
 
 
-def test_an_error_says_what_is_expected():
+def test_error_says_what_is_expected():
     with pytest.raises(AnsibleFilterError, match="expected one of default, fast and slow"):
         resolve("quick")
 
 
-def test_the_documentation_has_the_presets():
+def test_documentation_has_the_presets():
     with open(celery_timeouts.__file__.replace(".py", ".yml"), encoding="utf-8") as stream:
         text = str(yaml.safe_load(stream)["DOCUMENTATION"]["options"]["_input"]["description"])
     for name, limits in PRESETS.items():

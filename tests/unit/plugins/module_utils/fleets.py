@@ -154,7 +154,7 @@ class ExampleFleet:
 
     @staticmethod
     def process(pid, ppid, role, **more):
-        told = {
+        process = {
             "pid": pid,
             "ppid": ppid,
             "role": role,
@@ -169,7 +169,7 @@ class ExampleFleet:
             "rss_bytes": 50_000_000,
             "new": False,
         }
-        return dict(told, **more)
+        return dict(process, **more)
 
     def heartbeat(self, node, at, pool="prefork"):
         return {
@@ -199,7 +199,7 @@ class ExampleFleet:
         }
 
     def entry(self, kind, instance, pid, **more):
-        told = {
+        entry = {
             "kind": kind,
             "instance": instance,
             "service": self.service(f"shop-{kind}@{instance}", pid),
@@ -212,14 +212,14 @@ class ExampleFleet:
             "heartbeat": None,
             "missing": {},
         }
-        return dict(told, **more)
+        return dict(entry, **more)
 
     def _worker(self, node, at, sentinel, pool):
         pid = self.main_pid(node)
-        told = self.entry("worker", node.partition("@")[0], pid)
+        entry = self.entry("worker", node.partition("@")[0], pid)
         if pool == "prefork":
-            told["processes"] += [self.process(child, pid, "child") for child in self.child_pids(node)]
-        told["sockets"] = [
+            entry["processes"] += [self.process(child, pid, "child") for child in self.child_pids(node)]
+        entry["sockets"] = [
             {
                 "to": "broker",
                 "local": f"10.0.0.1:{pid}",
@@ -231,10 +231,10 @@ class ExampleFleet:
             }
         ]
         if sentinel:
-            told["heartbeat"] = self.heartbeat(node, at, pool)
+            entry["heartbeat"] = self.heartbeat(node, at, pool)
         else:
-            told["missing"]["heartbeat"] = "no heartbeat is declared"
-        return told
+            entry["missing"]["heartbeat"] = "no heartbeat is declared"
+        return entry
 
     def _host(self, host, at, sentinel, pool):
         mine = [node for node in self.nodes if node.endswith("@" + host)]
@@ -253,7 +253,7 @@ class ExampleFleet:
     # -- Changes: a tuple has a value for each sample
 
     def declared(self, node="w1@web1"):
-        return next(told for told in self.expected["nodes"] if told["node"] == node)
+        return next(entry for entry in self.expected["nodes"] if entry["node"] == node)
 
     def looks(self, node="w1@web1"):
         """The entries of celery_host_info on a node."""
@@ -261,8 +261,8 @@ class ExampleFleet:
         return [sample["result"]["instances"][name] for sample in self.hosts[host]]
 
     def replies(self, node="w1@web1"):
-        told = [sample["result"]["nodes"] for sample in self.control]
-        return [nodes[node] for nodes in told if node in nodes]
+        answers = [sample["result"]["nodes"] for sample in self.control]
+        return [nodes[node] for nodes in answers if node in nodes]
 
     def set_reply(self, method, values, node="w1@web1"):
         for reply, value in zip(self.replies(node), values, strict=False):
@@ -378,7 +378,7 @@ class ExampleFleet:
         return judge(self.expected, self.evidence(), policy)
 
     def verdicts(self, **policy):
-        return {told["node"]: told for told in self.judge(**policy)["nodes"]}
+        return {verdict["node"]: verdict for verdict in self.judge(**policy)["nodes"]}
 
     def verdict(self, node="w1@web1", **policy):
         return self.verdicts(**policy)[node]

@@ -24,14 +24,14 @@ SCENES = [
 ]
 
 
-def outcome(told):
-    return told["verdict"], told["reason"]
+def outcome(verdict):
+    return verdict["verdict"], verdict["reason"]
 
 
-def is_found(told, reason):
+def is_found(found, reason):
     """Assert that a verdict has this reason, and all that belongs to it."""
     verdict, action, remedy = REASONS[reason]
-    assert outcome(told) == (verdict, reason), told["cause"]
-    assert (told["action"], told["remedy"]) == (action, remedy)
-    assert told["runbook"] == f"docs/runbooks/{reason}.md"
-    assert told["cause"].endswith(".") or ":" in told["cause"]
+    assert outcome(found) == (verdict, reason), found["cause"]
+    assert (found["action"], found["remedy"]) == (action, remedy)
+    assert found["runbook"] == f"docs/runbooks/{reason}.md"
+    assert found["cause"].endswith(".") or ":" in found["cause"]

@@ -45,7 +45,7 @@ def look(look_returns):
     return functools.partial(look_returns, celery_app_info)
 
 
-def test_an_application_that_does_not_import_is_an_answer(call, tmp_path):
+def test_application_that_does_not_import_is_an_answer(call, tmp_path):
     (tmp_path / "noise.py").write_text("print('{}')")
     result = call(
         app="no_such_application",
@@ -64,20 +64,20 @@ def test_an_application_that_does_not_import_is_an_answer(call, tmp_path):
     assert len(result["revision"]) == 64
 
 
-def test_a_missing_virtual_environment_is_a_failure(call, tmp_path):
+def test_missing_virtual_environment_is_a_failure(call, tmp_path):
     result = call(celery_python=str(tmp_path / "venv/bin/python"))
     assert result["failed"] is True
     assert result["kind"] == "interpreter_missing"
 
 
-def test_what_the_helper_told_is_the_result(call, look):
-    told = {
+def test_reply_of_the_helper_is_the_result(call, look):
+    reply = {
         "stage": "result_backend",
         "app": {"imported": True, "error": "", "error_line": "", "name": "shop", "main": "shop"},
         "conf": {"timezone": "UTC", "task_time_limit": 240},
         "queues": ["celery"],
     }
-    calls = look(Outcome(told, None, "", "", 0.123))
+    calls = look(Outcome(reply, None, "", "", 0.123))
     result = call(environment={"TZ": "UTC", "N": "240", "DB_PASSWORD": "hunter2222"}, timeout=8)
     assert result["conf"] == {"timezone": "UTC", "task_time_limit": 240}
     assert result["elapsed"] == 0.12
@@ -89,7 +89,7 @@ def test_what_the_helper_told_is_the_result(call, look):
 
 
 @pytest.mark.parametrize("error", ["timed_out", "killed", "crashed", "no_result"])
-def test_an_import_that_ends_the_process(call, look, error):
+def test_import_that_ends_the_process(call, look, error):
     look(Outcome({"stage": "import", "versions": {"celery": "5.7.0"}}, error, "the process was ended", "", 1.0))
     result = call()
     assert result["app"]["imported"] is False
@@ -98,7 +98,7 @@ def test_an_import_that_ends_the_process(call, look, error):
 
 
 @pytest.mark.parametrize("peer", ["broker", "result_backend"])
-def test_a_peer_that_holds_the_process_up(call, look, peer):
+def test_peer_that_holds_the_process_up(call, look, peer):
     app = {"imported": True, "error": "", "error_line": "", "name": "shop", "main": "shop"}
     look(Outcome({"stage": peer, "app": app}, "timed_out", "no answer within 30 s", "", 30.0))
     result = call()
@@ -106,7 +106,7 @@ def test_a_peer_that_holds_the_process_up(call, look, peer):
     assert (result[peer]["reachable"], result[peer]["error"]) == (False, "no answer within 30 s")
 
 
-def test_a_required_module_that_ends_the_process(call, look):
+def test_required_module_that_ends_the_process(call, look):
     app = {"imported": True, "error": "", "error_line": "", "name": "shop", "main": "shop"}
     look(Outcome({"stage": "require", "app": app}, "killed", "the process was ended by SIGSEGV", "", 1.0))
     result = call(require=["gevent"])

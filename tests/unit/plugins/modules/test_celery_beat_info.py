@@ -37,7 +37,7 @@ def call(run_module, monkeypatch):
     return with_arguments
 
 
-def test_a_healthy_beat(call, tmp_path):
+def test_healthy_beat(call, tmp_path):
     (tmp_path / "schedule.db").write_bytes(b"x" * 7)
     (tmp_path / "schedule.db").chmod(0o640)
     result = call(Outcome(TOLD, None, "", "", 0.456), app="shop", schedule_file=str(tmp_path / "schedule"))
@@ -52,22 +52,22 @@ def test_a_healthy_beat(call, tmp_path):
     assert part["modified_at"] == round((tmp_path / "schedule.db").stat().st_mtime, 3)
 
 
-def test_an_application_that_does_not_import(call):
-    told = {"stage": "done", "problem": "the application does not import: x", "scheduler": None, "configured": None}
-    result = call(Outcome(told, None, "", "", 0.1), app="shop")
+def test_application_that_does_not_import(call):
+    reply = {"stage": "done", "problem": "the application does not import: x", "scheduler": None, "configured": None}
+    result = call(Outcome(reply, None, "", "", 0.1), app="shop")
     assert result["probe"] == {"ok": False, "error": "the application does not import: x"}
     assert (result["configured"], result["schedule"]["readable"], result["file"]) == (None, None, None)
 
 
-def test_a_file_that_takes_its_reader_down(call):
-    told = {"stage": "schedule", "problem": "", "scheduler": None, "configured": None}
-    result = call(Outcome(told, "killed", "the process was ended by SIGSEGV", "", 0.1), schedule_file="/nowhere/s")
+def test_file_that_takes_its_reader_down(call):
+    reply = {"stage": "schedule", "problem": "", "scheduler": None, "configured": None}
+    result = call(Outcome(reply, "killed", "the process was ended by SIGSEGV", "", 0.1), schedule_file="/nowhere/s")
     assert result["schedule"]["readable"] is False
     assert "SIGSEGV" in result["schedule"]["error"]
     assert result["file"]["error"].startswith("/nowhere: ")
 
 
-def test_a_probe_that_does_not_come_back_says_nothing_about_the_schedule(call):
+def test_probe_that_does_not_come_back_says_nothing_about_the_schedule(call):
     result = call(Outcome({"stage": "import"}, "timed_out", "no answer within 20 s", "", 20.0), schedule_file="/x/s")
     assert result["schedule"]["readable"] is None
     assert result["probe"] == {"ok": False, "error": "no answer within 20 s"}
@@ -84,7 +84,7 @@ def test_a_probe_that_does_not_come_back_says_nothing_about_the_schedule(call):
         ({"kind": "worker", "embedded_beat": True}, "shop", True),
     ],
 )
-def test_what_sends_periodic_tasks(process, app, found):
+def test_senders_of_periodic_tasks(process, app, found):
     assert bool(beats([{**BEAT, **process}], app)) is found
 
 

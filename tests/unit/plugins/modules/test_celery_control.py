@@ -30,9 +30,9 @@ def node(status, before=1, after=1, message="", remedy="", layer="ok"):
     return dict(states, status=status, layer=layer, message=message, remedy=remedy)
 
 
-def test_what_was_done(call, look):
-    told = {"broker": OK, "nodes": {"a@h": node("changed", 1, 4), "b@h": node("unchanged", 4, 4)}}
-    calls = look(Outcome(told, None, "", "", 0.456))
+def test_result_says_what_was_done(call, look):
+    reply = {"broker": OK, "nodes": {"a@h": node("changed", 1, 4), "b@h": node("unchanged", 4, 4)}}
+    calls = look(Outcome(reply, None, "", "", 0.456))
     result = call(command="pool_grow", concurrency=4, destination=["a@h", "b@h", "a@h"], _ansible_diff=True)
     assert result["changed"] is True
     assert result["before"] == {"a@h": {"concurrency": 1}, "b@h": {"concurrency": 4}}
@@ -51,7 +51,7 @@ def test_check_mode_is_handed_on(call, look):
     assert calls[0][2]["check_mode"] is True
 
 
-def test_one_that_refuses_fails_the_task_and_the_others_are_told(call, look):
+def test_worker_that_refuses_fails_the_task_and_the_others_are_reported(call, look):
     refused = node("refused", message="worker_pool_restarts is off", remedy="set it")
     look(Outcome({"broker": OK, "nodes": {"a@h": refused, "b@h": node("changed")}}, None, "", "", 0.4))
     result = call(command="pool_restart", destination=["a@h", "b@h"])
@@ -69,7 +69,7 @@ def test_one_that_refuses_fails_the_task_and_the_others_are_told(call, look):
         (Outcome({"broker": OK}, "timed_out", "no answer within 15 s", "", 15.0), "unknown", "no answer within 15 s"),
     ],
 )
-def test_nothing_is_known_of_a_worker_that_was_not_asked(call, look, outcome, layer, text):
+def test_worker_that_was_not_asked_is_unknown(call, look, outcome, layer, text):
     look(outcome)
     result = call(command="shutdown", destination=["a@h"])
     assert (result["failed"], result["changed"]) == (True, False)

@@ -82,7 +82,7 @@ def call(run_module):
     return with_arguments
 
 
-def test_what_flower_sees(call, flower):
+def test_result_has_what_flower_sees(call, flower):
     made = flower()
     result = call(url=made.url, **USER)
     assert set(result) - {"changed", "invocation"} == set(DOCUMENTED)
@@ -94,7 +94,7 @@ def test_what_flower_sees(call, flower):
     assert made.asked == ["/api/workers?status=1", "/api/queues/length"]
 
 
-def test_a_prefix_and_a_refresh(call, flower):
+def test_prefix_and_a_refresh(call, flower):
     made = flower("/tools/flower")
     result = call(url=made.url + "/tools/", url_prefix="/flower/", refresh=True, **USER)
     assert (result["layer"], result["url"]) == ("ok", made.url + "/tools/flower")
@@ -124,7 +124,7 @@ def test_answers_that_are_none(call, flower, workers, user, layer, text):
     assert result["broker"]["reachable"] is None
 
 
-def test_a_refresh_that_fails_is_about_the_broker(call, flower):
+def test_refresh_that_fails_is_about_the_broker(call, flower):
     result = call(url=flower(workers=(503, "Failed to update workers: x")).url, refresh=True, **USER)
     assert result["broker"]["reachable"] is False
 
@@ -132,7 +132,7 @@ def test_a_refresh_that_fails_is_about_the_broker(call, flower):
 @pytest.mark.parametrize(
     ("queues", "reachable"), [((500, "<html>"), False), ((404, "x"), None), ((200, {"active_queues": []}), None)]
 )
-def test_what_the_lengths_tell_about_the_broker(call, flower, queues, reachable):
+def test_lengths_of_queues_show_the_state_of_the_broker(call, flower, queues, reachable):
     result = call(url=flower(queues=queues).url, **USER)
     assert (result["layer"], result["broker"]["reachable"]) == ("ok", reachable)
     assert result["workers"] == WORKERS
@@ -145,11 +145,11 @@ def test_nobody_listens(call):
     assert (result["layer"], result["reachable"], result["status"]) == ("tcp", False, None)
 
 
-def test_a_name_that_does_not_resolve(call):
+def test_name_that_does_not_resolve(call):
     assert call(url="http://no-such-host.invalid")["layer"] == "dns"
 
 
-def test_no_tls(call, flower):
+def test_tls_is_missing(call, flower):
     assert call(url=flower().url.replace("http:", "https:"), **USER)["layer"] == "tls"
 
 
@@ -167,7 +167,7 @@ def test_something_else_that_listens(call):
     assert (result["layer"], result["reachable"]) == ("http", False)
 
 
-def test_one_that_does_not_answer_is_bounded(call):
+def test_wait_for_a_mute_flower_is_bounded(call):
     with socket.create_server(("127.0.0.1", 0)) as server:
         # It connects within this time, and is waited for until it is over.
         result = call(url=f"http://127.0.0.1:{server.getsockname()[1]}", timeout=2)

@@ -61,7 +61,7 @@ def test_unknown_kinds_are_refused(run):
     assert run(kinds=["broker"])["failed"]
 
 
-def test_the_services_of_an_application(run, tmp_path):
+def test_services_of_an_application(run, tmp_path):
     """What is missing of a worker that does not run is said, and nothing fails."""
     result = run(
         name="shop",

@@ -45,27 +45,27 @@ def test_replies(call, look):
     assert (arguments["awaited"], arguments["destination"]) == (["a@h", "b@h"], [])
 
 
-def test_the_destination_is_awaited(call, look):
+def test_destination_is_awaited(call, look):
     calls = look(Outcome({"broker": OK, "replies": []}, None, "", "", 0.4))
     assert call(app="shop", destination=["a@h"])["silent"] == ["a@h"]
     assert calls[0][2]["awaited"] == ["a@h"]
 
 
-def test_a_broker_that_is_down_is_no_answer_of_anybody(call, look):
+def test_broker_that_is_down_is_no_answer_of_anybody(call, look):
     look(Outcome({"broker": DOWN, "replies": []}, None, "", "", 0.4))
     result = call(app="shop", expected=["a@h"])
     assert result["broker"] == DOWN
     assert result["silent"] == ["a@h"]
 
 
-def test_a_probe_that_fails_is_no_answer_of_anybody(call, look):
+def test_probe_that_fails_is_no_answer_of_anybody(call, look):
     look(Outcome({"broker": OK, "replies": []}, "timed_out", "no answer within 10 s", "", 10.0))
     result = call(app="shop", expected=["a@h"])
     assert result["probe"] == {"ok": False, "error": "no answer within 10 s"}
     assert result["silent"] == ["a@h"]
 
 
-def test_an_application_that_does_not_import_is_an_answer(call):
+def test_application_that_does_not_import_is_an_answer(call):
     result = call(app="no_such_application", expected=["a@h"])
     assert result["probe"]["ok"] is False
     assert "No module named" in result["probe"]["error"]
@@ -73,7 +73,7 @@ def test_an_application_that_does_not_import_is_an_answer(call):
     assert result["nodes"] == {}
 
 
-def test_the_url_is_not_shown(call, look):
+def test_url_is_not_shown(call, look):
     look(Outcome({"broker": OK, "replies": []}, None, "", "", 0.4))
     assert "hunter2222" not in json.dumps(call(broker_url="redis://:hunter2222@h/0"))
 

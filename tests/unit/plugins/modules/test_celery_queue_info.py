@@ -26,14 +26,14 @@ def look(look_returns):
     return functools.partial(look_returns, queue_args)
 
 
-def test_a_broker_that_is_down_has_no_numbers(call, look):
+def test_broker_that_is_down_has_no_numbers(call, look):
     look(Outcome({"broker": DOWN}, None, "", "", 0.4))
     result = call(broker_url="redis://h/0", queues=["celery"])
     assert (result["queues"], result["broker"], result["unacked"]) == ({}, DOWN, None)
     assert result["probe"]["ok"]
 
 
-def test_a_probe_that_fails_has_no_numbers(call, look):
+def test_probe_that_fails_has_no_numbers(call, look):
     look(Outcome({"broker": dict(DOWN, reachable=True)}, "timed_out", "no answer within 10 s", "", 10.0))
     result = call(app="shop")
     assert result["queues"] == {}
@@ -60,14 +60,14 @@ def test_passwords_do_not_show_and_words_stay(call, look):
     assert result["broker"]["error"] == "refused"
 
 
-def test_the_helper_gets_the_options_as_they_are(call, look):
+def test_helper_gets_the_options_as_they_are(call, look):
     calls = look(Outcome({"broker": DOWN}, None, "", "", 0.4))
     call(broker_url="redis://h/0", queues=["celery"], transport_options={"priority_steps": [0, 5]})
     assert calls[0][2]["transport_options"] == {"priority_steps": [0, 5]}
     assert calls[0][2]["queues"] == ["celery"]
 
 
-def test_an_application_that_does_not_import_is_an_answer(call):
+def test_application_that_does_not_import_is_an_answer(call):
     result = call(app="no_such_application", queues=["celery"])
     assert not result["probe"]["ok"]
     assert result["broker"]["layer"] == "unknown"

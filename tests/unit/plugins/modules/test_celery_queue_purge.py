@@ -54,7 +54,7 @@ def test_arguments_that_cannot_work_are_refused_before_anything_runs(call, look,
         (Outcome(None, "killed", "ended by SIGKILL", "", 1.0), "killed", "SIGKILL"),
     ],
 )
-def test_what_could_not_be_done_fails(call, look, module, arguments, outcome, kind, words):
+def test_failed_purge_fails_the_task(call, look, module, arguments, outcome, kind, words):
     look(outcome)
     result = call(module, **arguments)
     assert result["failed"]
@@ -62,7 +62,7 @@ def test_what_could_not_be_done_fails(call, look, module, arguments, outcome, ki
     assert any(word in result["msg"] for word in words.split("|"))
 
 
-def test_a_purge_tells_what_it_took(call, look, monkeypatch):
+def test_purge_tells_what_it_took(call, look, monkeypatch):
     warnings = []
     monkeypatch.setattr(celery_queue_purge.Module, "warn", lambda _module, text: warnings.append(text))
     calls = look(
@@ -78,7 +78,7 @@ def test_a_purge_tells_what_it_took(call, look, monkeypatch):
     assert calls[0][2]["check"] is False
 
 
-def test_a_purge_of_nothing_changes_nothing(call, look):
+def test_purge_of_nothing_changes_nothing(call, look):
     look(Outcome({"broker": OK, "purged": {"a": 0, "b": 0}, "dump_to": None, "warnings": []}, None, "", "", 1.0))
     assert not call(celery_queue_purge, **PURGE)["changed"]
 

@@ -27,10 +27,10 @@ def look(look_returns):
     return functools.partial(look_returns, celery_task_run)
 
 
-def test_a_result(call, look):
-    told = {"broker": OK, "result_backend": BACKEND, "stage": "wait", "sent": True, "state": "SUCCESS"}
-    told.update(result=3, reason="", message="", seen=None, waited=0.1, node="a@h", runtime=None)
-    calls = look(Outcome(told, None, "", "", 0.5))
+def test_result(call, look):
+    reply = {"broker": OK, "result_backend": BACKEND, "stage": "wait", "sent": True, "state": "SUCCESS"}
+    reply.update(result=3, reason="", message="", seen=None, waited=0.1, node="a@h", runtime=None)
+    calls = look(Outcome(reply, None, "", "", 0.5))
     result = call(args=[1, 2], kwargs={"token": "hunter2222"}, node="a@h")
     assert (result["changed"], result["sent"], result["state"], result["result"]) == (True, True, "SUCCESS", 3)
     assert "hunter2222" not in json.dumps(result)
@@ -42,14 +42,14 @@ def test_a_result(call, look):
 
 
 def test_arguments_are_not_taken_out_of_the_result(call, look):
-    told = {"broker": OK, "sent": True, "state": "SUCCESS", "result": "order 17 was added"}
-    look(Outcome(told, None, "", "", 0.5))
+    reply = {"broker": OK, "sent": True, "state": "SUCCESS", "result": "order 17 was added"}
+    look(Outcome(reply, None, "", "", 0.5))
     assert call(args=["order", 17])["result"] == "order 17 was added"
 
 
-def test_a_password_is_taken_out_of_the_result(call, look):
-    told = {"broker": OK, "sent": True, "state": "SUCCESS", "result": ["hunter2222", {"a": "with hunter2222"}]}
-    look(Outcome(told, None, "", "", 0.5))
+def test_password_is_taken_out_of_the_result(call, look):
+    reply = {"broker": OK, "sent": True, "state": "SUCCESS", "result": ["hunter2222", {"a": "with hunter2222"}]}
+    look(Outcome(reply, None, "", "", 0.5))
     result = call(environment={"DB_PASSWORD": "hunter2222", "TZ": "with"})["result"]
     assert "hunter2222" not in json.dumps(result)
     assert result[1]["a"].startswith("with ")
@@ -72,7 +72,7 @@ def test_a_password_is_taken_out_of_the_result(call, look):
         ),
     ],
 )
-def test_what_never_ended(call, look, outcome, reason, text):
+def test_task_that_never_ended(call, look, outcome, reason, text):
     look(outcome)
     result = call()
     assert "failed" not in result
@@ -90,7 +90,7 @@ def test_check_mode_tries_the_way_and_sends_nothing(call, look):
     assert call(check_mode=True)["reason"] == "not_enqueued"
 
 
-def test_a_task_goes_to_a_queue_or_to_a_node(call):
+def test_task_goes_to_a_queue_or_to_a_node(call):
     result = call(queue="q", node="a@h")
     assert result["failed"] is True
     assert "mutually exclusive" in result["msg"]

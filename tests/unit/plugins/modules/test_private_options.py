@@ -28,13 +28,13 @@ def call(run_module):
 
 
 @pytest.mark.parametrize("options", [{}, {"timeout": "soon"}, {"environment_file": "/nowhere/celery.env"}])
-def test_the_invocation_does_not_show_them(call, options):
+def test_invocation_does_not_show_them(call, options):
     result = call(**options)
     assert "hunter" not in json.dumps(result)
     assert result["invocation"]["module_args"]["task"] == "shop.add"
 
 
-def test_the_log_of_the_host_does_not_show_them(call, monkeypatch):
+def test_log_of_the_host_does_not_show_them(call, monkeypatch):
     logged = []
     monkeypatch.setattr(AnsibleModule, "log", lambda _module, msg, log_args=None: logged.append((msg, log_args)))
     call()

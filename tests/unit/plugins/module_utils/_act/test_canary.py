@@ -23,7 +23,7 @@ def test_module_that_failed_is_a_problem():
     assert canary_problems(report) == ["celery: UNKNOWN probe_failed no interpreter"]
 
 
-def test_nothing_is_sent_in_check_mode():
+def test_check_mode_sends_nothing():
     result = {"item": "celery", "state": "UNKNOWN", "reason": "", "message": ""}
     assert canary_report([result], [], "t", check_mode=True)["stuck"] == []
     assert canary_report([result], [], "t")["stuck"] == ["celery"]

@@ -57,7 +57,7 @@ def look(wchan):
 
 
 @pytest.mark.parametrize(
-    ("told", "looks", "seconds"),
+    ("verdict", "looks", "seconds"),
     [
         (node("a", active=0), [], EMPTY + UNREAD),
         (node("a", active=0, pool=None), [], EMPTY + UNREAD),
@@ -74,21 +74,21 @@ def look(wchan):
         (node("a", reason="hung_in_startup", active=None), [], EMPTY),
     ],
 )
-def test_a_task_that_may_run_gets_the_time_that_it_may_take(told, looks, seconds):
-    assert patience(told, at_work(told, looks), LIMITS) == seconds
+def test_task_that_may_run_gets_the_time_that_it_may_take(verdict, looks, seconds):
+    assert patience(verdict, at_work(verdict, looks), LIMITS) == seconds
 
 
 def test_nobody_waits_longer_than_the_service_manager():
     assert patience(node("a", active=1), True, dict(LIMITS, stop=250)) == 250
 
 
-def test_the_plan_says_how_long_each_may_take():
+def test_plan_says_how_long_each_may_take():
     fleet = ExampleFleet(3)
     evidence = fleet.evidence()
-    told = report(judge(fleet.expected, evidence), evidence)
-    told["nodes"][0].update(verdict="down", reason="not_running", action="start")
-    made = heal_plan({"report": told, "work": work(told, evidence)}, fleet.expected["nodes"], {}, {}, 0)
-    assert [[step["node"] for step in batch] for batch in made["batches"]] == [[told["nodes"][0]["node"]]]
+    health = report(judge(fleet.expected, evidence), evidence)
+    health["nodes"][0].update(verdict="down", reason="not_running", action="start")
+    made = heal_plan({"report": health, "work": work(health, evidence)}, fleet.expected["nodes"], {}, {}, 0)
+    assert [[step["node"] for step in batch] for batch in made["batches"]] == [[health["nodes"][0]["node"]]]
     assert made["batches"][0][0]["patience"] >= EMPTY
 
 
@@ -110,7 +110,7 @@ def test_who_is_ill_counts_as_away():
     nodes = [node("a"), node("b", "down", "not_running"), node("c"), node("d"), node("e"), node("f")]
     batches, made = rolling(nodes)
     assert batches == [["d", "f"], ["e"]]
-    assert [told["why"] for told in made["left_alone"] if told["node"] == "a@h"] == [
+    assert [entry["why"] for entry in made["left_alone"] if entry["node"] == "a@h"] == [
         "too many other workers of mail are unhealthy: fix them first"
     ]
     assert rolling(nodes, fraction=0.67)[0][0] == ["a", "d", "e", "f"]
@@ -120,7 +120,7 @@ def test_rolling_goes_on_where_it_stopped_and_touches_only_the_chosen():
     nodes = [node("a"), node("b", "stuck", "loop_stalled"), node("c"), node("d"), node("e"), node("f")]
     batches, made = rolling(nodes, chosen=["a@h", "b@h", "e@h"], done=["a@h"])
     assert batches == [["e"]]
-    assert {told["node"]: told["why"] for told in made["left_alone"]} == {
+    assert {entry["node"]: entry["why"] for entry in made["left_alone"]} == {
         "a@h": "it was restarted before",
         "b@h": "stuck/loop_stalled: fix it first",
         "c@h": "it was not chosen",
@@ -140,12 +140,12 @@ def step(name="a", action="restart"):
     return dict(node(name, "stuck", "loop_stalled"), action=action, old_pid=10, tasks={"active": 1})
 
 
-def outcome(taken, told, **more):
-    return outcomes([step()], {"a@h": taken} if taken is not None else {}, result(told, **more))[0]
+def outcome(taken, after, **more):
+    return outcomes([step()], {"a@h": taken} if taken is not None else {}, result(after, **more))[0]
 
 
 @pytest.mark.parametrize(
-    ("taken", "told", "why"),
+    ("taken", "after", "why"),
     [
         ({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", pid=20), ""),
         ({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", "misconfigured", "clock_drift", 20), ""),
@@ -156,8 +156,8 @@ def outcome(taken, told, **more):
         (None, node("a", pid=20), "its host did not answer"),
     ],
 )
-def test_well_again_is_a_new_process_that_works(taken, told, why):
-    found = outcome(taken, told)
+def test_well_again_is_a_new_process_that_works(taken, after, why):
+    found = outcome(taken, after)
     assert found["verified"] is (not why)
     assert why in found["why"]
 
@@ -171,21 +171,21 @@ def test_well_again_is_a_new_process_that_works(taken, told, why):
         ("QUIT", "rabbitmq", "at once"),
     ],
 )
-def test_the_tasks_are_accounted_for(signal, kind, words):
+def test_tasks_are_accounted_for(signal, kind, words):
     taken = {"before_pid": 10, "after_pid": 20, "signal": signal, "seconds": 3.0}
     assert words in outcome(taken, node("a", pid=20), kind=kind)["tasks"]["fate"]
 
 
 def test_work_proves_that_a_worker_works_again():
-    told = result(node("a", pid=20))
+    after = result(node("a", pid=20))
     heartbeat = {"pid": 20, "completed_total": 3}
     evidence = {"nodes": {"a@h": {"host_samples": [{"heartbeat": heartbeat, "children": None}], "control": []}}}
-    told["work"] = work(told["report"], evidence)
+    after["work"] = work(after["report"], evidence)
     taken = {"a@h": {"before_pid": 10, "after_pid": 20, "signal": "TERM"}}
-    assert outcomes([step()], taken, told)[0]["proof"] == "tasks went through it"
+    assert outcomes([step()], taken, after)[0]["proof"] == "tasks went through it"
     heartbeat["pid"] = 10
-    told["work"] = work(told["report"], evidence)
-    assert unproven(outcomes([step()], taken, told)) == ["a@h"]
+    after["work"] = work(after["report"], evidence)
+    assert unproven(outcomes([step()], taken, after)) == ["a@h"]
 
 
 @pytest.mark.parametrize(
@@ -198,11 +198,11 @@ def test_work_proves_that_a_worker_works_again():
         ({"item": "b@h", "state": "PENDING", "reason": "not_taken", "message": "it waits"}, True, ""),
     ],
 )
-def test_a_task_of_its_own_proves_the_rest(sent, verified, proof):
+def test_canary_proves_the_rest(sent, verified, proof):
     found = outcome({"before_pid": 10, "after_pid": 20, "signal": "TERM"}, node("a", pid=20))
-    [told] = with_canaries([found], [sent])
-    assert (told["verified"], told["proof"]) == (verified, proof)
-    assert bool(told["why"]) is not verified
+    [proven] = with_canaries([found], [sent])
+    assert (proven["verified"], proven["proof"]) == (verified, proof)
+    assert bool(proven["why"]) is not verified
 
 
 BATCH = [
@@ -226,10 +226,10 @@ def test_restart_gets_the_steps_of_its_host():
     assert services(BATCH, "elsewhere", 0) == []
 
 
-def test_host_that_did_not_answer_told_nothing():
-    told = taken(BATCH, {"h": {"services": [{"error": ""}]}, "k": {"unreachable": True}})
-    assert told == {"a@h": {"error": ""}}
-    assert awaited(dict(told, **{"c@h": {"error": "gone"}})) == ["a@h"]
+def test_host_that_did_not_answer_reports_nothing():
+    results = taken(BATCH, {"h": {"services": [{"error": ""}]}, "k": {"unreachable": True}})
+    assert results == {"a@h": {"error": ""}}
+    assert awaited(dict(results, **{"c@h": {"error": "gone"}})) == ["a@h"]
 
 
 def made(*batches, hold="", left_alone=()):
@@ -242,11 +242,11 @@ def made(*batches, hold="", left_alone=()):
 
 def test_record_says_what_the_run_did_not_come_to():
     plan = made(BATCH[:1], BATCH[1:], left_alone=[{"node": "z@h", "why": "healthy/idle: nothing"}])
-    told = record(plan, [{"node": "a@h", "verified": False}], {"a@h": 1, "x@h": 2}, 50.7)
-    assert told["planned"] == ["a@h", "b@k"]
-    assert told["left_alone"][1] == {"node": "b@k", "why": "stopped: a@h failed verification"}
-    assert told["last_restarts"] == {"a@h": 50, "x@h": 2}
-    assert told["done"] == []
+    recorded = record(plan, [{"node": "a@h", "verified": False}], {"a@h": 1, "x@h": 2}, 50.7)
+    assert recorded["planned"] == ["a@h", "b@k"]
+    assert recorded["left_alone"][1] == {"node": "b@k", "why": "stopped: a@h failed verification"}
+    assert recorded["last_restarts"] == {"a@h": 50, "x@h": 2}
+    assert recorded["done"] == []
     assert record(plan, [{"node": "a@h", "verified": True}], {}, 50, ["y@h"])["done"] == ["y@h", "a@h"]
 
 

@@ -18,9 +18,11 @@ NOW = 1_790_000_000
 
 
 def verdict(node, reason, host="web1"):
-    told = entry(reason)
-    told.update(node=node, host=host, instance=node.partition("@")[0], cause="It is so.", evidence={"decided_by": [{}]})
-    return told
+    verdict = entry(reason)
+    verdict.update(
+        node=node, host=host, instance=node.partition("@")[0], cause="It is so.", evidence={"decided_by": [{}]}
+    )
+    return verdict
 
 
 def fleet(*reasons, broker=None, findings=()):
@@ -28,26 +30,26 @@ def fleet(*reasons, broker=None, findings=()):
     return {"broker": dict(broker or WELL), "nodes": nodes, "findings": list(findings)}
 
 
-def names(told):
-    return [[step["node"] for step in batch] for batch in told["batches"]]
+def names(planned):
+    return [[step["node"] for step in batch] for batch in planned["batches"]]
 
 
-def why(told):
-    return {entry["node"]: entry["why"] for entry in told["left_alone"]}
+def why(planned):
+    return {entry["node"]: entry["why"] for entry in planned["left_alone"]}
 
 
 def test_only_the_broken_ones_are_touched():
-    told = plan(fleet("idle", "loop_stalled", "busy", "not_running", "crash_looping", "wrong_queues"))
-    assert names(told) == [["w2@web1", "w4@web1"]]
-    assert [step["action"] for step in told["batches"][0]] == ["restart", "start"]
-    assert set(why(told)) == {"w1@web1", "w3@web1", "w5@web1", "w6@web1"}
-    assert "crash_looping" in why(told)["w5@web1"]
+    planned = plan(fleet("idle", "loop_stalled", "busy", "not_running", "crash_looping", "wrong_queues"))
+    assert names(planned) == [["w2@web1", "w4@web1"]]
+    assert [step["action"] for step in planned["batches"][0]] == ["restart", "start"]
+    assert set(why(planned)) == {"w1@web1", "w3@web1", "w5@web1", "w6@web1"}
+    assert "crash_looping" in why(planned)["w5@web1"]
 
 
-def test_a_batch_is_never_larger_than_the_fraction():
-    told = plan(fleet(*["loop_stalled"] * 10))
-    assert [len(batch) for batch in told["batches"]] == [3, 3, 3, 1]
-    assert told["instructions"] == {"max_per_batch": 3, "stop_after_failed_verification": True, "cooldown": 300}
+def test_batch_is_never_larger_than_the_fraction():
+    planned = plan(fleet(*["loop_stalled"] * 10))
+    assert [len(batch) for batch in planned["batches"]] == [3, 3, 3, 1]
+    assert planned["instructions"] == {"max_per_batch": 3, "stop_after_failed_verification": True, "cooldown": 300}
 
 
 @pytest.mark.parametrize(("nodes", "size"), [(1, 1), (2, 1), (3, 1), (5, 1), (6, 2), (100, 34)])
@@ -56,16 +58,16 @@ def test_at_least_one_node(nodes, size):
 
 
 def test_verdicts_to_heal():
-    told = plan(fleet("loop_stalled", "not_running"), {"heal_verdicts": ["down"]})
-    assert names(told) == [["w2@web1"]]
-    assert "stuck is not among the verdicts to heal (down)" in why(told)["w1@web1"]
+    planned = plan(fleet("loop_stalled", "not_running"), {"heal_verdicts": ["down"]})
+    assert names(planned) == [["w2@web1"]]
+    assert "stuck is not among the verdicts to heal (down)" in why(planned)["w1@web1"]
 
 
 def test_cooldown():
     sick = fleet("loop_stalled", "pool_dead", "not_consuming")
-    told = plan(sick, last_restarts={"w1@web1": NOW - 299, "w2@web1": NOW - 300}, now=NOW)
-    assert names(told) == [["w2@web1"], ["w3@web1"]]
-    assert why(told)["w1@web1"] == "it was restarted 299 s ago, and the cooldown is 300 s"
+    planned = plan(sick, last_restarts={"w1@web1": NOW - 299, "w2@web1": NOW - 300}, now=NOW)
+    assert names(planned) == [["w2@web1"], ["w3@web1"]]
+    assert why(planned)["w1@web1"] == "it was restarted 299 s ago, and the cooldown is 300 s"
     assert "time is not known" in why(plan(sick, last_restarts={"w1@web1": 0}))["w1@web1"]
 
 
@@ -77,17 +79,17 @@ def test_cooldown():
         ({"reachable": None}, "nobody knows"),
     ],
 )
-def test_nothing_while_the_broker_is_ill(broker, said):
-    told = plan(fleet("loop_stalled", "not_running", broker=dict(WELL, **broker)))
-    assert told["batches"] == []
-    assert all(said in words for words in [told["hold"], *why(told).values()])
+def test_plan_is_empty_while_the_broker_is_unhealthy(broker, said):
+    planned = plan(fleet("loop_stalled", "not_running", broker=dict(WELL, **broker)))
+    assert planned["batches"] == []
+    assert all(said in words for words in [planned["hold"], *why(planned).values()])
 
 
-def test_a_full_disk_holds_the_restart():
+def test_full_disk_holds_the_restart():
     full = {"reason": "disk_full", "subject": "web1", "cause": "/var/log on web1 has 1 % of its space free."}
-    told = plan(fleet("hung_in_startup", findings=[full]))
-    assert told["batches"] == []
-    assert "/var/log on web1" in why(told)["w1@web1"]
+    planned = plan(fleet("hung_in_startup", findings=[full]))
+    assert planned["batches"] == []
+    assert "/var/log on web1" in why(planned)["w1@web1"]
 
 
 # -- Whatever the verdicts
@@ -104,19 +106,19 @@ FRACTIONS = st.floats(0.01, 1)
 
 @MANY_EXAMPLES
 @given(VERDICTS, BROKERS, RESTARTS, FRACTIONS, st.integers(0, 900))
-def test_the_brakes_hold(reasons, broker, restarts, fraction, cooldown):
+def test_brakes_hold(reasons, broker, restarts, fraction, cooldown):
     sick = fleet(*reasons, broker=broker)
     before = copy.deepcopy(sick)
     policy = {"heal_max_fraction": fraction, "heal_cooldown": cooldown}
-    told = plan(sick, policy, restarts, NOW)
+    planned = plan(sick, policy, restarts, NOW)
     assert sick == before
-    assert plan(sick, policy, restarts, NOW) == told
-    assert plan(dict(sick, nodes=sick["nodes"][::-1]), policy, restarts, NOW) == told
-    touched = [step["node"] for batch in told["batches"] for step in batch]
+    assert plan(sick, policy, restarts, NOW) == planned
+    assert plan(dict(sick, nodes=sick["nodes"][::-1]), policy, restarts, NOW) == planned
+    touched = [step["node"] for batch in planned["batches"] for step in batch]
     by_node = {entry["node"]: entry for entry in sick["nodes"]}
-    assert sorted(touched + [entry["node"] for entry in told["left_alone"]]) == sorted(by_node)
-    assert all(entry["why"] for entry in told["left_alone"])
-    assert all(len(batch) == 1 or len(batch) <= fraction * len(reasons) for batch in told["batches"])
+    assert sorted(touched + [entry["node"] for entry in planned["left_alone"]]) == sorted(by_node)
+    assert all(entry["why"] for entry in planned["left_alone"])
+    assert all(len(batch) == 1 or len(batch) <= fraction * len(reasons) for batch in planned["batches"])
     for node in touched:
         assert by_node[node]["verdict"] in ("stuck", "down")
         assert by_node[node]["action"] != "none"
@@ -127,10 +129,10 @@ def test_the_brakes_hold(reasons, broker, restarts, fraction, cooldown):
 
 @MANY_EXAMPLES
 @given(st.sampled_from([scene for scene, _reason in SCENES]))
-def test_what_judging_says_can_be_planned(scene):
+def test_verdicts_can_be_planned(scene):
     verdicts = scene().judge()
-    told = plan(verdicts)
-    for batch in told["batches"]:
+    planned = plan(verdicts)
+    for batch in planned["batches"]:
         for step in batch:
             assert step["verdict"] in ("stuck", "down")
 

@@ -68,17 +68,17 @@ def test_it_is_ended_by_the_mildest_signal_that_does(start, ignored, last):
     assert stop(Manager(start(*ignored)), "w1", patience, quit_patience) == last
 
 
-def test_a_stopped_process_is_let_go_on_so_that_it_ends_in_order(start):
+def test_stopped_process_is_let_go_on_so_that_it_ends_in_order(start):
     process = start()
     os.kill(process.pid, signal.SIGSTOP)
     assert stop(Manager(process), "w1", PATIENCE, 0.4) == "TERM"
 
 
 class Services:
-    """A service manager whose services end when all of them have been told to, and of which one cannot be started."""
+    """A service manager whose services end when all of them have been signalled, and of which one cannot be started."""
 
     def __init__(self, number):
-        self.all_told = threading.Barrier(number, timeout=PATIENCE)
+        self.all_signalled = threading.Barrier(number, timeout=PATIENCE)
         self.ended = set()
         self.begun = []
         self.under_way = self.most = 0
@@ -87,7 +87,7 @@ class Services:
         return {names[0]: {"active": "inactive" if names[0] in self.ended else "active", "main_pid": 0}}
 
     def begin_stop(self, name):
-        self.all_told.wait()
+        self.all_signalled.wait()
         self.ended.add(name)
 
     def start(self, name, _timeout):
@@ -101,12 +101,12 @@ class Services:
             raise ServiceError("w2 does not start")
 
 
-def test_all_are_stopped_at_once_and_one_that_fails_is_told_apart():
+def test_services_are_stopped_at_once_and_one_that_fails_is_reported_by_itself():
     manager = Services(3)
     restart = {"action": "restart", "patience": PATIENCE, "start_timeout": PATIENCE}
     services = [dict(restart, service=name) for name in ("w1", "w2", "w3")]
-    told = take_all(lambda: manager, services, 0.4)
-    assert [(one["service"], one["signal"], one["error"]) for one in told] == [
+    results = take_all(lambda: manager, services, 0.4)
+    assert [(one["service"], one["signal"], one["error"]) for one in results] == [
         ("w1", "TERM", ""),
         ("w2", "TERM", "w2 does not start"),
         ("w3", "TERM", ""),
@@ -114,7 +114,7 @@ def test_all_are_stopped_at_once_and_one_that_fails_is_told_apart():
     assert (sorted(manager.begun), manager.most) == (["w1", "w2", "w3"], 1)
 
 
-def test_what_does_not_run_gets_no_signal(start):
+def test_stopped_service_gets_no_signal(start):
     process = start()
     process.kill()
     process.wait()

@@ -13,9 +13,9 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common import ar
 from ansible_collections.taskfleet.celery.plugins.modules import celery_app_info, celery_inspect_info
 
 
-def test_the_fragment_tells_the_same_options():
+def test_fragment_tells_the_same_options():
     documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
-    told = {
+    in_fragment = {
         name: {key: option[key] for key in ("type", "elements", "required", "default") if key in option}
         for name, option in documented.items()
     }
@@ -23,11 +23,11 @@ def test_the_fragment_tells_the_same_options():
         name: {key: value for key, value in option.items() if key != "no_log"}
         for name, option in args.connection_arguments().items()
     }
-    assert told == specified
+    assert in_fragment == specified
 
 
 @pytest.mark.parametrize("module", [celery_app_info, celery_inspect_info])
-def test_the_documentation_parses(module):
+def test_documentation_parses(module):
     documentation = yaml.safe_load(module.DOCUMENTATION)
     assert documentation["module"] == module.__name__.rpartition(".")[2]
     assert yaml.safe_load(module.RETURN)
@@ -47,7 +47,7 @@ class Module:
         raise Failed(result)
 
 
-def test_the_dict_wins_over_the_file(tmp_path):
+def test_dict_wins_over_the_file(tmp_path):
     path = tmp_path / "celery.env"
     path.write_text('A="file"\nB="file"\n')
     module = Module(environment_file=str(path), environment={"B": "dict", "C": 3})
@@ -55,7 +55,7 @@ def test_the_dict_wins_over_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("text", [None, 'SECRET="hunter22'])
-def test_a_file_that_cannot_be_read(tmp_path, text):
+def test_file_that_cannot_be_read(tmp_path, text):
     path = tmp_path / "celery.env"
     if text:
         path.write_text(text)
@@ -73,7 +73,7 @@ def test_only_passwords_are_hidden_from_the_result():
     assert module.no_log_values == {"hunter2222", "another-one"}
 
 
-def test_a_refusal_fails_the_task(monkeypatch):
+def test_refusal_fails_the_task(monkeypatch):
     refused = SimpleNamespace(error="interpreter_missing", message="there is no interpreter")
     monkeypatch.setattr(args, "run", lambda *_arguments, **_options: refused)
     params = dict.fromkeys(["celery_python", "user", "group", "chdir", "pythonpath", "timeout"])

@@ -44,12 +44,12 @@ def states(plan):
         ("pool_shrink", 3, "unchanged", 1),
     ],
 )
-def test_a_pool_is_as_large_as_it_has_processes(recorded, name, wanted, status, after):
+def test_pool_is_as_large_as_it_has_processes(recorded, name, wanted, status, after):
     planned = control.plan(command(name, concurrency=wanted), recorded["prefork"])
     assert states(planned) == (status, {"concurrency": 1}, {"concurrency": after})
 
 
-def test_a_pool_is_resized_by_the_difference():
+def test_pool_is_resized_by_the_difference():
     assert command("pool_grow", concurrency=4).message({"concurrency": 1}) == ["pool_grow", {"n": 3}]
     assert command("pool_shrink", concurrency=1).message({"concurrency": 3}) == ["pool_shrink", {"n": 2}]
 
@@ -68,7 +68,7 @@ def test_a_pool_is_resized_by_the_difference():
         ("rate", "rate_limit", {"task": "fleet.gone", "rate": "1"}, "does not know the task fleet.gone"),
     ],
 )
-def test_what_a_worker_cannot_do_is_refused_with_the_remedy(recorded, worker, name, arguments, text):
+def test_impossible_command_is_refused_with_the_remedy(recorded, worker, name, arguments, text):
     replies = {"report": recorded["prefork"]["report"], "conf": {}, "revoked": [], "query_task": {}}
     replies.update(recorded[worker])
     planned = control.plan(command(name, **arguments), replies)
@@ -78,7 +78,7 @@ def test_what_a_worker_cannot_do_is_refused_with_the_remedy(recorded, worker, na
     assert planned["before"] == planned["after"]
 
 
-def test_a_gevent_pool_tells_its_size_since_5_7(recorded):
+def test_gevent_pool_tells_its_size_since_5_7(recorded):
     replies = copy.deepcopy(recorded["prefork"])
     replies["stats"]["pool"] = {"implementation": "celery.concurrency.gevent:TaskPool", "max-concurrency": 8}
     planned = control.plan(command("pool_grow", concurrency=9), replies)
@@ -93,7 +93,7 @@ def test_autoscale_moves_the_limits_that_are_given(recorded):
     assert scale.message(planned["before"]) == ["autoscale", {"max": 8, "min": 2}]
 
 
-def test_a_restarted_pool_has_none_of_the_old_processes(recorded):
+def test_restarted_pool_has_none_of_the_old_processes(recorded):
     restart = command("pool_restart")
     before = control.plan(restart, recorded["prefork"])["before"]
     assert not restart.reached(before, before)
@@ -140,7 +140,7 @@ def test_revoked_tasks(recorded):
     assert states(planned) == ("changed", {"revoked": known}, {"revoked": [*known, "new"]})
 
 
-def test_a_revoked_task_that_runs_is_still_to_be_ended(recorded):
+def test_revoked_task_that_runs_is_still_to_be_ended(recorded):
     replies = dict(recorded["prefork"], revoked=["x"], query_task={"x": ["active", {"id": "x"}]})
     end = command("revoke", task_ids=["x"], terminate=True, signal="SIGKILL")
     planned = control.plan(end, replies)
@@ -167,7 +167,7 @@ def test_events_are_known_by_what_a_worker_says(recorded):
     assert on.judge({"error": "event dispatcher unavailable"})["status"] == "failed"
 
 
-def test_a_worker_that_does_not_answer_is_no_success():
+def test_worker_that_does_not_answer_is_no_success():
     planned = control.plan(command("pool_grow", concurrency=2), {})
     assert (planned["status"], planned["layer"], planned["after"]) == ("silent", "worker", None)
     planned = control.plan(command("shutdown"), {})
@@ -175,12 +175,12 @@ def test_a_worker_that_does_not_answer_is_no_success():
     assert "nothing was sent" in planned["message"]
 
 
-def test_a_worker_that_answers_a_part_is_no_success(recorded):
+def test_worker_that_answers_a_part_is_no_success(recorded):
     planned = control.plan(command("pool_restart"), {"stats": recorded["prefork"]["stats"]})
     assert planned["status"] == "silent"
     assert "conf" in planned["message"]
 
 
-def test_a_worker_that_answers_with_an_error():
+def test_worker_that_answers_with_an_error():
     planned = control.plan(command("add_consumer", queue="q"), {"active_queues": {"error": "redis://:hunter22@h"}})
     assert (planned["status"], planned["message"]) == ("failed", "active_queues: redis://:***@h")

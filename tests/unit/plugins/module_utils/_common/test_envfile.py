@@ -37,7 +37,7 @@ def test_parse():
     }
 
 
-def test_a_shell_reads_the_same(tmp_path):
+def test_shell_reads_the_same(tmp_path):
     path = tmp_path / "celery.env"
     path.write_text("\n".join(line for line in TEXT.splitlines() if not line.startswith(";")))
     command = ["/bin/sh", "-c", "set -a; . " + str(path) + "; exec env -0"]
@@ -47,12 +47,12 @@ def test_a_shell_reads_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("line", ['A="open', 'A="b" c', "A='open", "no assignment", "1A=b", 'A="ends in \\"'])
-def test_what_is_no_assignment(line):
+def test_line_without_an_assignment(line):
     with pytest.raises(EnvironmentFileError, match="line 2"):
         parse("OK=1\n" + line)
 
 
-def test_an_error_does_not_show_the_value():
+def test_error_does_not_show_the_value():
     with pytest.raises(EnvironmentFileError) as caught:
         parse('PASSWORD="hunter22')
     assert "hunter22" not in str(caught.value)

@@ -25,14 +25,14 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing i
     ],
 )
 @pytest.mark.parametrize("separators", [None, (",", ":")])
-def test_a_body_is_read_as_json_is(body, separators):
+def test_body_is_read_as_json_is(body, separators):
     for ascii_only in (True, False):
         text = json.dumps(body, ensure_ascii=ascii_only, separators=separators)
         assert read(text) == json.loads(text) == body
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": ', '{"a": }', "[1]trailing"])
-def test_what_is_no_json_is_refused(text):
+def test_invalid_json_is_refused(text):
     with pytest.raises(json.JSONDecodeError):
         read(text)
 
@@ -53,11 +53,11 @@ def test_each_body_is_carried_once():
     assert unpack(json.loads(json.dumps(packed))) == replies
 
 
-def test_nothing_told_is_no_reply():
+def test_empty_output_is_no_reply():
     assert unpack({}) == []
 
 
-def test_a_call_is_made_once_for_each_body_and_method():
+def test_call_is_made_once_for_each_body_and_method():
     calls = []
     answer = each_once(lambda method, body: calls.append(method) or len(calls))
     body, other = {"a": 1}, {"a": 1}

@@ -42,9 +42,9 @@ def test_redis_answers(server):
     ],
 )
 def test_redis_refuses(server, answer, layer, text):
-    told = ask_redis(server(answer).port)
-    assert (told["reachable"], told["layer"]) == (False, layer)
-    assert text in told["error"]
+    result = ask_redis(server(answer).port)
+    assert (result["reachable"], result["layer"]) == (False, layer)
+    assert text in result["error"]
 
 
 @pytest.mark.parametrize(
@@ -57,60 +57,60 @@ def test_redis_refuses(server, answer, layer, text):
     ],
 )
 def test_redis_refuses_the_password(server, answer):
-    told = ask_redis(server(answer).port, password="hunter22")
-    assert told["layer"] == "auth"
-    assert "hunter22" not in told["error"]
+    result = ask_redis(server(answer).port, password="hunter22")
+    assert result["layer"] == "auth"
+    assert "hunter22" not in result["error"]
 
 
-def test_a_mute_server_is_given_up(server):
-    told = ask_redis(server(None).port, seconds=2)
-    assert told["layer"] == "protocol"
-    assert told["error"] == "no answer to PING: timed out"
+def test_mute_server_is_given_up(server):
+    result = ask_redis(server(None).port, seconds=2)
+    assert result["layer"] == "protocol"
+    assert result["error"] == "no answer to PING: timed out"
 
 
 def test_nobody_listens():
     port = free_port()
-    told = ask_redis(port)
-    assert told == {
+    result = ask_redis(port)
+    assert result == {
         "reachable": False,
         "layer": "tcp",
         "error": "no connection to 127.0.0.1:{0}: Connection refused".format(port),
     }
 
 
-def test_a_name_that_does_not_resolve(monkeypatch):
+def test_name_that_does_not_resolve(monkeypatch):
     def refuse(*_arguments, **_options):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    told = peers.ask([lambda: peers.connect("broker.invalid", 6379, peers.Clock(PATIENCE))])
-    assert told["layer"] == "dns"
-    assert told["error"] == "the name broker.invalid does not resolve: Name or service not known"
+    result = peers.ask([lambda: peers.connect("broker.invalid", 6379, peers.Clock(PATIENCE))])
+    assert result["layer"] == "dns"
+    assert result["error"] == "the name broker.invalid does not resolve: Name or service not known"
 
 
-def test_a_resolver_that_hangs(monkeypatch):
+def test_resolver_that_hangs(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: threading.Event().wait(PATIENCE))
-    told = peers.ask([lambda: peers.connect("broker.invalid", 6379, peers.Clock(0.2))])
-    assert told["layer"] == "dns"
-    assert "no answer within" in told["error"]
+    result = peers.ask([lambda: peers.connect("broker.invalid", 6379, peers.Clock(0.2))])
+    assert result["layer"] == "dns"
+    assert "no answer within" in result["error"]
 
 
 def test_tls_with_a_server_that_has_none(server):
-    told = ask_redis(server(b"-ERR unknown command\r\n").port, tls={"ssl_cert_reqs": "none"})
-    assert told["layer"] == "tls"
+    result = ask_redis(server(b"-ERR unknown command\r\n").port, tls={"ssl_cert_reqs": "none"})
+    assert result["layer"] == "tls"
 
 
 def test_tls_with_a_missing_authority(server):
-    told = ask_redis(server(b"").port, tls={"ssl_ca_certs": "/nowhere/ca.pem"})
-    assert told["layer"] == "tls"
-    assert "No such file" in told["error"]
+    result = ask_redis(server(b"").port, tls={"ssl_ca_certs": "/nowhere/ca.pem"})
+    assert result["layer"] == "tls"
+    assert "No such file" in result["error"]
 
 
-def test_a_missing_unix_socket(tmp_path):
+def test_missing_unix_socket(tmp_path):
     path = str(tmp_path / "redis.sock")
-    told = ask_redis(0, path=path)
-    assert told["layer"] == "tcp"
-    assert path in told["error"]
+    result = ask_redis(0, path=path)
+    assert result["layer"] == "tcp"
+    assert path in result["error"]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_sqlite_creates_nothing(tmp_path):
     path = tmp_path / "results.sqlite"
     assert peers.ask([lambda: peers.check_sqlite(str(path))])["layer"] == "ok"
     assert not path.exists()
-    told = peers.ask([lambda: peers.check_sqlite(str(tmp_path / "gone" / "results.sqlite"))])
-    assert told["layer"] == "auth"
+    result = peers.ask([lambda: peers.check_sqlite(str(tmp_path / "gone" / "results.sqlite"))])
+    assert result["layer"] == "auth"
     assert os.listdir(str(tmp_path)) == []
 
 
@@ -164,5 +164,5 @@ def test_errors_have_no_passwords():
     def refuse():
         raise RuntimeError("cannot reach redis://:hunter22@h/0")
 
-    told = peers.ask([refuse])
-    assert told["error"] == "RuntimeError: cannot reach redis://:***@h/0"
+    result = peers.ask([refuse])
+    assert result["error"] == "RuntimeError: cannot reach redis://:***@h/0"

@@ -100,9 +100,9 @@ def test_clock(reply):
 
 def test_query_task(reply):
     found = reply("query_task")
-    assert {told["state"] for told in found.values()} <= {"active", "reserved", "scheduled", "ready"}
-    assert all(told["request"]["id"] == task_id for task_id, told in found.items())
-    assert all("args" not in told["request"] for told in found.values())
+    assert {entry["state"] for entry in found.values()} <= {"active", "reserved", "scheduled", "ready"}
+    assert all(entry["request"]["id"] == task_id for task_id, entry in found.items())
+    assert all("args" not in entry["request"] for entry in found.values())
 
 
 def test_silent_unanswered_and_order():
@@ -118,33 +118,33 @@ def test_silent_unanswered_and_order():
 
 def test_two_processes_of_one_name_keep_the_first_reply():
     replies = [["clock", "a@h", {"clock": 1}], ["clock", "a@h", {"clock": 2}]]
-    told = _replies.summary(replies, [], ["clock"])
-    assert told["duplicates"] == ["a@h"]
-    assert told["nodes"] == {"a@h": {"clock": 1}}
+    summary = _replies.summary(replies, [], ["clock"])
+    assert summary["duplicates"] == ["a@h"]
+    assert summary["nodes"] == {"a@h": {"clock": 1}}
 
 
 def test_two_processes_that_take_turns_show_by_their_pids():
     replies = [["stats", "a@h", {"pid": 7}], ["stats", "b@h", {"pid": 8}]]
-    told = _replies.summary(replies, [], ["stats"], [["a@h", 7], ["a@h", 5], ["b@h", 8], ["b@h", 8]])
-    assert told["duplicates"] == ["a@h"]
-    assert told["duplicate_pids"] == {"a@h": [5, 7]}
+    summary = _replies.summary(replies, [], ["stats"], [["a@h", 7], ["a@h", 5], ["b@h", 8], ["b@h", 8]])
+    assert summary["duplicates"] == ["a@h"]
+    assert summary["duplicate_pids"] == {"a@h": [5, 7]}
 
 
-def test_a_worker_that_answers_with_an_error():
-    told = _replies.normal("stats", {"error": "OperationalError('redis://:hunter22@h/0')"})
-    assert told == {"error": "OperationalError('redis://:***@h/0')"}
+def test_worker_that_answers_with_an_error():
+    stats = _replies.normal("stats", {"error": "OperationalError('redis://:hunter22@h/0')"})
+    assert stats == {"error": "OperationalError('redis://:***@h/0')"}
 
 
 def test_stats_have_no_passwords():
     broker = {"alternates": ["redis://:hunter22@h/0"], "transport_options": {"password": "hunter22"}}
-    told = _replies.normal("stats", {"broker": broker, "pool": {"api_key": "hunter22"}})
-    assert told["broker"]["alternates"] == ["redis://:***@h/0"]
-    assert "hunter22" not in str(told)
+    stats = _replies.normal("stats", {"broker": broker, "pool": {"api_key": "hunter22"}})
+    assert stats["broker"]["alternates"] == ["redis://:***@h/0"]
+    assert "hunter22" not in str(stats)
 
 
 def test_of_the_connection_the_settings_are_left_out():
-    told = _replies.normal("stats", {"broker": {"hostname": "h", "port": 1, "insist": False, "login_method": None}})
-    assert told["broker"] == dict(dict.fromkeys(_replies.BROKER_KEYS), hostname="h", port=1)
+    stats = _replies.normal("stats", {"broker": {"hostname": "h", "port": 1, "insist": False, "login_method": None}})
+    assert stats["broker"] == dict(dict.fromkeys(_replies.BROKER_KEYS), hostname="h", port=1)
 
 
 def test_pools_without_processes():
@@ -178,5 +178,5 @@ def test_commands_keep_one_order_and_leave_arguments_out():
         ({}, None),
     ],
 )
-def test_a_setting_is_found_in_the_spelling_of_the_application(conf, expected):
+def test_setting_is_found_in_the_spelling_of_the_application(conf, expected):
     assert _replies.setting(conf, "worker_pool_restarts") is expected

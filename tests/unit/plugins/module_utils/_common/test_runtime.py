@@ -47,7 +47,7 @@ def run_out_of_time(module):
     return seconds, outcome
 
 
-def test_result_arguments_and_what_was_told(helper):
+def test_result_arguments_and_pieces(helper):
     module = helper(
         """
         def main(arguments, tell):
@@ -62,7 +62,7 @@ def test_result_arguments_and_what_was_told(helper):
     assert outcome.elapsed > 0
 
 
-def test_what_is_told_piece_by_piece_is_a_list(helper):
+def test_pieces_are_collected_in_a_list(helper):
     module = helper(
         """
         def main(arguments, tell):
@@ -76,7 +76,7 @@ def test_what_is_told_piece_by_piece_is_a_list(helper):
     assert outcome.result == {"samples": [{"n": 1}, {"n": 2}], "others": ["a"], "stage": "one"}
 
 
-def test_the_pieces_of_a_helper_that_never_ends_remain(helper):
+def test_pieces_of_a_helper_that_never_ends_remain(helper):
     module = helper(
         """
         import threading
@@ -106,7 +106,7 @@ def test_noise_does_not_spoil_the_result(helper):
     assert len(outcome.tail) <= 4096
 
 
-def test_what_a_helper_imports_of_the_collection_goes_along(helper, monkeypatch):
+def test_imports_of_a_helper_from_the_collection_go_along(helper, monkeypatch):
     package = "ansible_collections.taskfleet.celery.plugins.module_utils."
     sources = {
         package + "_first.one": "def answer():\n    return 40\n",
@@ -119,7 +119,7 @@ def test_what_a_helper_imports_of_the_collection_goes_along(helper, monkeypatch)
     assert run(sys.executable, module, {}).result == {"n": 81}
 
 
-def test_a_package_does_not_travel(helper, monkeypatch):
+def test_package_does_not_travel(helper, monkeypatch):
     package = "ansible_collections.taskfleet.celery.plugins.module_utils._first"
     first = helper("", package)
     first.__path__ = []
@@ -129,7 +129,7 @@ def test_a_package_does_not_travel(helper, monkeypatch):
         run(sys.executable, module, {})
 
 
-def test_the_environment_is_that_of_a_service(helper, monkeypatch, tmp_path):
+def test_environment_is_that_of_a_service(helper, monkeypatch, tmp_path):
     monkeypatch.setenv("FROM_THE_LOGIN", "1")
     module = helper(
         """
@@ -171,7 +171,7 @@ def test_too_slow_tells_what_it_knows_and_leaves_nothing(helper):
     wait_for(lambda: not alive(outcome.result["child"]), "what the application started has ended")
 
 
-def test_an_answer_ends_what_the_application_started(helper):
+def test_answer_ends_what_the_application_started(helper):
     module = helper(
         """
         import subprocess
@@ -204,7 +204,7 @@ def test_how_a_helper_can_end(helper, body, error, message):
     assert re.search(message, outcome.message)
 
 
-def test_the_tail_has_no_password_of_the_environment(helper):
+def test_tail_has_no_password_of_the_environment(helper):
     module = helper(
         """
         import os
@@ -217,21 +217,21 @@ def test_the_tail_has_no_password_of_the_environment(helper):
     assert outcome.tail == "connecting with ***\n"
 
 
-def test_a_missing_interpreter(helper, tmp_path):
+def test_missing_interpreter(helper, tmp_path):
     outcome = run(str(tmp_path / "venv/bin/python"), [helper("")], {})
     assert outcome.error == "interpreter_missing"
     assert "venv/bin/python" in outcome.message
     assert "celery_python" in outcome.message
 
 
-def test_an_interpreter_that_may_not_be_run(helper, tmp_path):
+def test_interpreter_that_may_not_be_run(helper, tmp_path):
     path = tmp_path / "python"
     path.write_text("")
     outcome = run(str(path), [helper("")], {})
     assert outcome.error == "not_permitted"
 
 
-def test_a_missing_directory(helper, tmp_path):
+def test_missing_directory(helper, tmp_path):
     outcome = run(sys.executable, helper(""), {}, directory=str(tmp_path / "gone"))
     assert outcome.error == "directory_missing"
     assert str(tmp_path / "gone") in outcome.message
@@ -244,7 +244,7 @@ def test_unknown_user_and_group(helper):
     assert "no-such-group" in outcome.message
 
 
-def test_the_own_user_needs_no_privilege(helper):
+def test_own_user_needs_no_privilege(helper):
     user = pwd.getpwuid(os.geteuid()).pw_name
     module = helper("import os\ndef main(arguments, tell):\n    return {'uid': os.getuid()}\n")
     assert run(sys.executable, module, {}, user=user).result == {"uid": os.geteuid()}
@@ -257,7 +257,7 @@ def test_another_user_is_refused_without_root(helper, monkeypatch):
     assert "running as daemon, which may not become nobody" in outcome.message
 
 
-def test_a_loader_that_keeps_bytes(helper):
+def test_loader_that_keeps_bytes(helper):
     module = helper("")
     module.__spec__.loader.get_source = lambda _name: b"def main(arguments, tell):\n    return {'ok': '\xc3\xa4'}\n"
     assert run(sys.executable, module, {}).result == {"ok": "ä"}

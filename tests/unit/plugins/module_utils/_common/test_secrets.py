@@ -46,7 +46,7 @@ def test_literals_are_masked_unless_they_are_too_short():
     assert mask("login with hunter22 as abc", ["hunter22", "abc"]) == "login with *** as abc"
 
 
-def test_the_longer_literal_goes_first():
+def test_longer_literal_goes_first():
     assert mask("hunter22!", ["hunter", "hunter22!"]) == "***"
 
 
@@ -83,7 +83,7 @@ def test_other_names(name):
     assert not is_secret_name(name)
 
 
-def test_the_secrets_of_an_environment():
+def test_secrets_of_an_environment():
     environment = {
         "CELERY_BROKER_URL": "redis://:p%40ssword@h/0",
         "DJANGO_SECRET_KEY": "verysecret",

@@ -71,7 +71,7 @@ def test_second_copy_has_nothing_to_do(source, host, tmp_path):
 
 
 @pytest.mark.parametrize("spoil", ["content", "mode", "gone", "link"])
-def test_what_differs_on_the_host_is_mended(source, host, tmp_path, spoil):
+def test_difference_on_the_host_is_fixed(source, host, tmp_path, spoil):
     copy(source, host, tmp_path)
     target = host / "shop/tasks.py"
     if spoil == "content":
@@ -88,7 +88,7 @@ def test_what_differs_on_the_host_is_mended(source, host, tmp_path, spoil):
     assert not target.is_symlink()
 
 
-def test_a_file_gone_at_home_is_removed_with_its_empty_directory(source, host, tmp_path):
+def test_file_gone_at_home_is_removed_with_its_empty_directory(source, host, tmp_path):
     copy(source, host, tmp_path)
     (host / "shop/orders/__pycache__").mkdir()
     (host / "shop/orders/__pycache__/ship.pyc").write_text("bytecode")
@@ -98,7 +98,7 @@ def test_a_file_gone_at_home_is_removed_with_its_empty_directory(source, host, t
     assert (host / "shop/tasks.py").exists()
 
 
-def test_what_the_application_made_stays(source, host, tmp_path):
+def test_files_that_the_application_made_stay(source, host, tmp_path):
     copy(source, host, tmp_path)
     (host / "shop/orders/upload.csv").write_text("made here")
     (source / "shop/orders/ship.py").unlink()
@@ -106,7 +106,7 @@ def test_what_the_application_made_stays(source, host, tmp_path):
     assert (host / "shop/orders/upload.csv").read_text() == "made here"
 
 
-def test_a_copy_that_broke_off_is_still_known_to_the_next(source, host, tmp_path):
+def test_copy_that_broke_off_is_still_known_to_the_next(source, host, tmp_path):
     wanted = tree.scan(str(source))
     refusal = pytest.raises(tree.TreeError, match=r"shop/stranger\.py, which was not asked for")
     with refusal, tarfile.open(fileobj=io.BytesIO(empty_archive("shop/stranger.py"))) as bundle:
@@ -124,7 +124,7 @@ def empty_archive(name):
     return data.getvalue()
 
 
-def test_a_file_that_changed_meanwhile_is_refused(source, host, tmp_path):
+def test_file_that_changed_meanwhile_is_refused(source, host, tmp_path):
     wanted = tree.scan(str(source))
     (source / "shop/tasks.py").write_text("three = 3\n")
     archive = tmp_path / "tree.tar.gz"
@@ -134,7 +134,7 @@ def test_a_file_that_changed_meanwhile_is_refused(source, host, tmp_path):
     assert not [name for name in files(host) if ".taskfleet-" in name and name != tree.RECORD]
 
 
-def test_a_directory_may_become_a_file_and_a_file_a_directory(source, host, tmp_path):
+def test_directory_may_become_a_file_and_a_file_a_directory(source, host, tmp_path):
     copy(source, host, tmp_path)
     (source / "shop/orders/ship.py").unlink()
     (source / "shop/orders").rmdir()
@@ -159,7 +159,7 @@ def test_links_are_followed_and_circles_refused(source, host, tmp_path):
         tree.scan(str(source))
 
 
-def test_a_link_to_nowhere_is_named(source):
+def test_link_to_nowhere_is_named(source):
     (source / "lost").symlink_to(source / "nothing")
     with pytest.raises(tree.TreeError, match="lost is a link that leads nowhere"):
         tree.scan(str(source))

@@ -25,9 +25,9 @@ PLACES = {"workers": ["a", "b", "d"], "beat": ["a", "c"], "flower": ["b"]}
 
 
 def test_applications_have_their_instances():
-    told = applications(HOSTS, PLACES)
-    assert sorted(told) == ["blog", "shop"]
-    shop = told["shop"]
+    apps = applications(HOSTS, PLACES)
+    assert sorted(apps) == ["blog", "shop"]
+    shop = apps["shop"]
     assert shop["nodes"] == ["w1@a", "w1@b"]
     assert shop["names"] == {"a": ["w1"], "b": ["w1"]}
     assert shop["queues"] == ["x", "y"]
@@ -37,8 +37,8 @@ def test_applications_have_their_instances():
 
 
 def test_beat_and_flower_are_where_they_shall_run():
-    told = applications(HOSTS, PLACES)
-    assert (told["shop"]["beat"], told["shop"]["flower"], told["blog"]["beat"]) == (["a"], ["b"], [])
+    apps = applications(HOSTS, PLACES)
+    assert (apps["shop"]["beat"], apps["shop"]["flower"], apps["blog"]["beat"]) == (["a"], ["b"], [])
 
 
 def test_flower_has_a_url_on_its_host():
@@ -48,8 +48,8 @@ def test_flower_has_a_url_on_its_host():
 
 
 def test_host_without_a_name_has_the_application_that_is_asked_for():
-    told = applications(HOSTS, PLACES, app="blog")
-    assert told["blog"]["nodes"] == []
+    apps = applications(HOSTS, PLACES, app="blog")
+    assert apps["blog"]["nodes"] == []
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_hang_in_the_start_is_judged_before_it_is_killed():
 
 
 @pytest.mark.parametrize("raw", ["w1", None, {"name": "w1"}])
-def test_what_is_no_list_stays_for_preflight(raw):
+def test_value_that_is_no_list_stays_for_preflight(raw):
     assert instances(raw, "h") == raw
     assert environments(raw) == {}
 

@@ -61,15 +61,21 @@ def test_listener_comes_with_the_workers_only():
 
 
 def test_beat_names_the_scheduler_that_its_sentinel_wraps():
-    told = beat_environment({"A": "b"}, "x:Y", 60, "redis://h/0", SENTINEL)
-    assert told["TASKFLEET_BEAT_SCHEDULER"] == "x:Y"
-    assert (told["REDBEAT_REDIS_URL"], told["A"], told["TASKFLEET_START_GRACE"]) == ("redis://h/0", "b", "60")
+    environment = beat_environment({"A": "b"}, "x:Y", 60, "redis://h/0", SENTINEL)
+    assert environment["TASKFLEET_BEAT_SCHEDULER"] == "x:Y"
+    assert (environment["REDBEAT_REDIS_URL"], environment["A"], environment["TASKFLEET_START_GRACE"]) == (
+        "redis://h/0",
+        "b",
+        "60",
+    )
     assert beat_environment({}, "x:Y", 60) == {"SPT_NOENV": "1"}
 
 
 def test_flower_takes_its_options_as_text():
-    told = flower_environment({"port": 5555, "persistent": False, "basic_auth": ["a:b", "c:d"]}, {"X": "y"}, "flower")
-    assert told == {
+    environment = flower_environment(
+        {"port": 5555, "persistent": False, "basic_auth": ["a:b", "c:d"]}, {"X": "y"}, "flower"
+    )
+    assert environment == {
         "SPT_NOENV": "1",
         "TASKFLEET_PACKAGE": "flower",
         "FLOWER_PORT": "5555",
@@ -81,13 +87,13 @@ def test_flower_takes_its_options_as_text():
 
 def test_names_of_services_and_their_files():
     services = [{"kind": "worker", "instance": "w1", "start_grace": 60}, {"kind": "beat", "instance": ""}]
-    told = named_services(services, "shop", "systemd", "/var/log/shop", "file", 90)
-    assert [one["name"] for one in told] == ["shop-worker@w1", "shop-beat"]
-    assert [one["environment_name"] for one in told] == ["worker-w1.env", "beat.env"]
-    assert [one["log_file"] for one in told] == ["/var/log/shop/worker-w1.log", "/var/log/shop/beat.log"]
-    assert [one["created_log"] for one in told] == [one["log_file"] for one in told]
+    named = named_services(services, "shop", "systemd", "/var/log/shop", "file", 90)
+    assert [one["name"] for one in named] == ["shop-worker@w1", "shop-beat"]
+    assert [one["environment_name"] for one in named] == ["worker-w1.env", "beat.env"]
+    assert [one["log_file"] for one in named] == ["/var/log/shop/worker-w1.log", "/var/log/shop/beat.log"]
+    assert [one["created_log"] for one in named] == [one["log_file"] for one in named]
     assert named_services(services, "shop", "systemd", "/l", "journal", 90)[0]["created_log"] is None
-    assert [one["start_timeout"] for one in told] == [120, 90]
+    assert [one["start_timeout"] for one in named] == [120, 90]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def write(path, **items):
         ("django_celery_beat.schedulers.DatabaseScheduler", None, "django"),
     ],
 )
-def test_where_a_scheduler_keeps_its_state(scheduler, path, source):
+def test_source_of_a_scheduler(scheduler, path, source):
     assert beat.source_of(scheduler, path) == source
 
 
@@ -66,7 +66,7 @@ def test_schedules_in_words(schedule, text):
     assert beat.described(schedule) == text
 
 
-def test_an_entry_in_full():
+def test_entry_in_full():
     assert beat.entry_of(entry("tick", options={"queue": "q"})) == {
         "name": "tick",
         "task": "t",
@@ -79,11 +79,11 @@ def test_an_entry_in_full():
     }
 
 
-def test_an_entry_that_cannot_tell_when_it_is_due():
+def test_entry_that_cannot_tell_when_it_is_due():
     assert beat.entry_of(entry("tick", schedule="by the moon"))["due_in"] is None
 
 
-def test_the_entries_of_the_application():
+def test_entries_of_the_application():
     schedule = {"b": {"task": "t2", "schedule": 5, "options": {"queue": "q"}, "args": ["hunter2222"]}, "a": entry("a")}
     app = SimpleNamespace(conf=SimpleNamespace(beat_schedule=schedule))
     assert beat.configured(app) == [
@@ -92,7 +92,7 @@ def test_the_entries_of_the_application():
     ]
 
 
-def test_a_schedule_file_is_read_and_left_alone(tmp_path, monkeypatch):
+def test_schedule_file_is_read_and_left_alone(tmp_path, monkeypatch):
     """A dbm that beat has open must not be opened by anybody else."""
     path = tmp_path / "schedule"
     write(path, entries={"b": entry("b"), "a": entry("a")}, __version__="5.7.0")
@@ -100,10 +100,10 @@ def test_a_schedule_file_is_read_and_left_alone(tmp_path, monkeypatch):
     opened = []
     really = shelve.open
     monkeypatch.setattr(shelve, "open", lambda name, flag: opened.append(name) or really(name, flag=flag))
-    told = beat.read_copy(str(path))
-    assert [one["name"] for one in told["entries"]] == ["a", "b"]
-    assert told["written_by"] == "5.7.0"
-    assert "hunter" not in str(told)
+    schedule = beat.read_copy(str(path))
+    assert [one["name"] for one in schedule["entries"]] == ["a", "b"]
+    assert schedule["written_by"] == "5.7.0"
+    assert "hunter" not in str(schedule)
     assert len(opened) == 1
     assert not opened[0].startswith(str(tmp_path))
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in os.listdir(tmp_path)} == {
@@ -111,7 +111,7 @@ def test_a_schedule_file_is_read_and_left_alone(tmp_path, monkeypatch):
     }
 
 
-def test_what_sqlite_keeps_beside_the_file_is_part_of_it(tmp_path):
+def test_files_of_sqlite_beside_the_schedule_are_part_of_it(tmp_path):
     """Without it, the schedule of a beat under Python 3.13 looks damaged while beat runs."""
     for name in ("schedule", "schedule-wal", "schedule-shm", "schedule.txt"):
         (tmp_path / name).touch()
@@ -121,7 +121,7 @@ def test_what_sqlite_keeps_beside_the_file_is_part_of_it(tmp_path):
     ]
 
 
-def test_a_file_that_is_being_written_is_read_a_moment_later(tmp_path, monkeypatch):
+def test_file_that_is_being_written_is_read_a_moment_later(tmp_path, monkeypatch):
     path = tmp_path / "schedule"
     (tmp_path / "schedule").write_bytes(b"half")
     monkeypatch.setattr(beat.time, "sleep", lambda _seconds: finish())
@@ -130,11 +130,11 @@ def test_a_file_that_is_being_written_is_read_a_moment_later(tmp_path, monkeypat
         (tmp_path / "schedule").unlink()
         write(path, entries={"a": entry("a")})
 
-    (told,) = beat.read_file(None, {"schedule_file": str(path)})["entries"]
-    assert told["name"] == "a"
+    (only,) = beat.read_file(None, {"schedule_file": str(path)})["entries"]
+    assert only["name"] == "a"
 
 
-def test_a_damaged_file(tmp_path, monkeypatch):
+def test_damaged_file(tmp_path, monkeypatch):
     monkeypatch.setattr(beat, "PAUSE", 0)
     path = tmp_path / "schedule"
     write(path, entries={"a": entry("a")})
@@ -144,7 +144,7 @@ def test_a_damaged_file(tmp_path, monkeypatch):
         beat.read_file(None, {"schedule_file": str(path)})
 
 
-def test_an_emptied_file(tmp_path, monkeypatch):
+def test_emptied_file(tmp_path, monkeypatch):
     """As GNU's dbm and SQLite keep it; the dbm that Python has without both takes empty files for no entries."""
     monkeypatch.setattr(beat, "PAUSE", 0)
     (tmp_path / "schedule").touch()
@@ -152,17 +152,17 @@ def test_an_emptied_file(tmp_path, monkeypatch):
         beat.read_file(None, {"schedule_file": str(tmp_path / "schedule")})
 
 
-def test_no_file(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no schedule file"):
         beat.read_file(None, {"schedule_file": str(tmp_path / "schedule")})
 
 
-def test_a_file_of_a_beat_that_has_not_written_yet(tmp_path):
+def test_file_of_a_beat_that_has_not_written_yet(tmp_path):
     write(tmp_path / "schedule")
     assert beat.read_copy(str(tmp_path / "schedule")) == {"entries": [], "written_by": None}
 
 
-def test_a_file_that_is_too_large(tmp_path, monkeypatch):
+def test_file_that_is_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(beat, "LARGEST", 10)
     write(tmp_path / "schedule", entries={})
     with pytest.raises(ValueError, match="it is not read"):

@@ -74,7 +74,7 @@ class App:
         return self.connections[url]
 
 
-def test_the_first_broker_that_answers():
+def test_first_broker_that_answers():
     down = free_port()
     urls = ["amqp://u:hunter22@down//", "amqp://u:hunter22@up//"]
     app = App({urls[0]: Connection("amqp", down, ConnectionRefusedError()), urls[1]: Connection("amqp")})
@@ -90,15 +90,15 @@ def test_the_first_broker_that_answers():
     }
 
 
-def test_a_refused_login_needs_no_further_step():
+def test_refused_login_needs_no_further_step():
     connection = Connection("amqp", free_port(), RuntimeError("(403) ACCESS_REFUSED"))
     assert check_broker(connection, PATIENCE, keep=True)["layer"] == "auth"
 
 
-def test_a_client_that_fails_where_amqp_answers(server):
+def test_client_that_fails_where_amqp_answers(server):
     port = server(b"\x01\x00\x00\x00\x00\x01\x00\x00").port
-    told = check_broker(Connection("amqp", port, RuntimeError("frame error")), PATIENCE, keep=True)
-    assert told == {"reachable": False, "layer": "protocol", "error": "RuntimeError: frame error"}
+    result = check_broker(Connection("amqp", port, RuntimeError("frame error")), PATIENCE, keep=True)
+    assert result == {"reachable": False, "layer": "protocol", "error": "RuntimeError: frame error"}
 
 
 def test_redis_is_asked_step_by_step_before_the_client(server):
@@ -109,13 +109,13 @@ def test_redis_is_asked_step_by_step_before_the_client(server):
     assert connection.connected == 0
 
 
-def test_a_transport_that_does_not_exist():
+def test_transport_that_does_not_exist():
     broker, connection = first_broker(App({}), ["nosuch://h"], PATIENCE)
     assert connection is None
     assert (broker["reachable"], broker["layer"]) == (False, "client")
 
 
-def test_a_broker_in_memory_needs_no_way():
+def test_broker_in_memory_needs_no_way():
     assert check_broker(Connection("memory"), PATIENCE, keep=True) == {
         "reachable": True,
         "layer": "ok",
@@ -123,7 +123,7 @@ def test_a_broker_in_memory_needs_no_way():
     }
 
 
-def test_an_alarm_is_a_lost_connection_to_kombu_and_an_answer_to_us():
+def test_alarm_is_a_lost_connection_to_kombu_and_an_answer_to_us():
     error = Blocked()
     assert isinstance(error, OSError)
     assert lost(Connection("amqp"), error) == {"reachable": True, "layer": "protocol", "error": BLOCKED}

@@ -79,7 +79,7 @@ class Unread:
         raise AssertionError("it was asked")
 
 
-def test_an_alarm_is_named_and_ends_the_questions(monkeypatch):
+def test_alarm_is_named_and_ends_the_questions(monkeypatch):
     def blocked(*_arguments):
         asked.append(1)
         raise _fleet.Blocked()
@@ -92,8 +92,8 @@ def test_an_alarm_is_named_and_ends_the_questions(monkeypatch):
     connection = types.SimpleNamespace(connection_errors=(OSError,))
     fleet = _fleet.Inquiry(None, connection, broker, {}, {**arguments, "awaited": []})
     for is_first in (True, False):
-        told = fleet.control(_fleet.Clock(5), is_first)
-        assert (told["broker"]["reachable"], told["broker"]["error"]) == (True, _fleet.BLOCKED)
+        result = fleet.control(_fleet.Clock(5), is_first)
+        assert (result["broker"]["reachable"], result["broker"]["error"]) == (True, _fleet.BLOCKED)
         assert fleet.look(_fleet.Clock(5))["queues"] == {}
     assert len(asked) == 1
     assert fleet.facts(_fleet.Clock(5)) == {"alarms": ["memory or disk"]}
@@ -107,22 +107,22 @@ def test_of_a_reply_only_what_judging_takes_is_carried():
 
 
 @pytest.mark.parametrize("method", ["stats", "active_queues", "conf"])
-def test_an_error_is_carried_whole(method):
+def test_error_is_carried_whole(method):
     assert _fleet.lean(method, {"error": "KeyError()"}) == {"error": "KeyError()"}
 
 
 class Told(dict):
     """What a helper tells, as the runtime keeps it."""
 
-    def __call__(self, **told):
-        self.update(told)
+    def __call__(self, **more):
+        self.update(more)
 
     def more(self, **pieces):
         for name, piece in pieces.items():
             self.setdefault(name, []).append(piece)
 
 
-def test_a_broker_that_does_not_answer_is_asked_twice(monkeypatch):
+def test_broker_that_does_not_answer_is_asked_twice(monkeypatch):
     gone = {"reachable": False, "error": "refused", "layer": "tcp", "transport": "redis"}
     monkeypatch.setattr(_fleet, "transport_options", lambda *_arguments: {})
     monkeypatch.setattr(_fleet, "first_broker", lambda *_arguments, **_options: (dict(gone), None))

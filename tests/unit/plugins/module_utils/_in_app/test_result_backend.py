@@ -36,6 +36,6 @@ class Lazy:
         return self.made
 
 
-def test_no_tables_are_made_to_look_at_a_database():
-    told = check_backend(Lazy(object()), {}, 1.0)
-    assert (told["layer"], told["type"]) == ("unknown", "db+postgresql")
+def test_look_at_a_database_makes_no_tables():
+    backend = check_backend(Lazy(object()), {}, 1.0)
+    assert (backend["layer"], backend["type"]) == ("unknown", "db+postgresql")

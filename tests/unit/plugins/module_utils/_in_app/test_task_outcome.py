@@ -11,22 +11,22 @@ ACTIVE = {"node": "a@h", "state": "active", "time_start": 7.0}
 ENDED = dict(ACTIVE, state="ended")
 
 
-def test_a_task_is_where_a_worker_knows_it():
+def test_task_is_where_a_worker_knows_it():
     replies = {"b@h": {"query_task": {}}, "a@h": {"query_task": {"x": ["active", {"time_start": 7.0}]}}}
     assert found(None, replies, "x") == ACTIVE
     assert found(None, replies, "y") is None
 
 
-def test_a_task_that_its_worker_no_longer_knows_has_ended():
+def test_task_that_its_worker_no_longer_knows_has_ended():
     assert found(ACTIVE, {"a@h": {"query_task": {}}}, "x") == ENDED
 
 
-def test_a_worker_that_does_not_answer_says_nothing():
+def test_worker_that_does_not_answer_says_nothing():
     assert found(ACTIVE, {"b@h": {"query_task": {}}}, "x") == ACTIVE
 
 
 @pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED", "IGNORED"])
-def test_a_task_that_has_ended_is_not_stuck(state):
+def test_task_that_has_ended_is_not_stuck(state):
     assert classify(state, True, ACTIVE) == {"state": state, "reason": "", "message": "", "seen": ACTIVE}
 
 
@@ -43,7 +43,7 @@ def test_a_task_that_has_ended_is_not_stuck(state):
         ({"waiting": 0, "problem": "Timeout"}, "result_unreadable", "Timeout"),
     ],
 )
-def test_where_a_task_got_stuck(arguments, reason, text):
-    told = classify("PENDING", **{"sent": True, **arguments})
-    assert told["reason"] == reason
-    assert text in told["message"]
+def test_place_where_a_task_got_stuck(arguments, reason, text):
+    outcome = classify("PENDING", **{"sent": True, **arguments})
+    assert outcome["reason"] == reason
+    assert text in outcome["message"]

@@ -18,13 +18,13 @@ GROUPS = {"celery_workers": ["b"], "celery_beat": ["a"]}
 
 
 def test_results_are_gathered_by_host_and_by_application():
-    told = gathered(VARIABLES, "x_", {"flower": "flower_answer"})
-    assert told["hosts"] == {
+    bundle = gathered(VARIABLES, "x_", {"flower": "flower_answer"})
+    assert bundle["hosts"] == {
         "a": {"facts": {"ok": True}},
         "b": {"facts": {"unreachable": True}},
         "c": {"facts": {"ok": True}, "flower": {"layer": "ok"}},
     }
-    assert told["apps"] == {"shop": {"inspect": {"nodes": {}}}}
+    assert bundle["apps"] == {"shop": {"inspect": {"nodes": {}}}}
 
 
 def test_speaker_is_a_host_that_was_reached():
@@ -35,7 +35,7 @@ def test_speaker_is_a_host_that_was_reached():
 
 
 def test_secrets_of_every_variable_are_known():
-    told = secret_environments(
+    environments = secret_environments(
         {
             "a": {
                 "celery_app_environment": {"DB_PASSWORD": "one"},
@@ -46,5 +46,5 @@ def test_secrets_of_every_variable_are_known():
             }
         }
     )
-    text = str(told)
+    text = str(environments)
     assert all(secret in text for secret in ("one", "two", "three", "four", "five"))

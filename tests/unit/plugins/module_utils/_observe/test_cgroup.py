@@ -49,7 +49,7 @@ def memory(tmp_path, pid=5, path=None):
         (1, "4:memory:/shop.slice/w1\n1:cpu,cpuacct:/\n0::/\n", "memory/shop.slice/w1", V1),
     ],
 )
-def test_a_group(tmp_path, group, version, cgroup, directory, files):
+def test_group(tmp_path, group, version, cgroup, directory, files):
     group(cgroup, directory, files)
     expected = {
         "version": version,
@@ -63,12 +63,12 @@ def test_a_group(tmp_path, group, version, cgroup, directory, files):
     assert memory(tmp_path, None, "/shop.slice/w1") == expected
 
 
-def test_a_group_that_does_not_account_for_memory(tmp_path, group):
+def test_group_that_does_not_account_for_memory(tmp_path, group):
     group("0::/\n", "x", {})
     with pytest.raises(Unknown, match="control group / cannot be read"):
         memory(tmp_path)
 
 
-def test_no_process(tmp_path):
+def test_group_without_a_process(tmp_path):
     with pytest.raises(Unknown, match="no process runs"):
         memory(tmp_path, None)

@@ -102,14 +102,16 @@ def impatient(monkeypatch):
     monkeypatch.setattr(host, "SHARE", 1 / PATIENCE)
 
 
-def test_a_worker_without_a_service_manager(start, broker, tmp_path):
+def test_worker_without_a_service_manager(start, broker, tmp_path):
     began = time.time() - 1  # a file's time may be a little behind
     (tmp_path / "w1.json").write_text('{"schema": 1, "state": "ready"}')
     (tmp_path / "worker-w1.log").write_text("old\nlogged in with hunter4444\nready\n")
     url = f"redis://:hunter2222@127.0.0.1:{broker}/0"
     pid = start(CELERY_BROKER_URL=url, TASKFLEET_HEARTBEAT=str(tmp_path / "w1.json"), DB_PASSWORD="hunter4444")
-    told = gather(instances=["w1", "w2"], log_dir=str(tmp_path), log_lines=2, directories=[str(tmp_path), "/nowhere"])
-    worker = told["instances"]["w1"]
+    evidence = gather(
+        instances=["w1", "w2"], log_dir=str(tmp_path), log_lines=2, directories=[str(tmp_path), "/nowhere"]
+    )
+    worker = evidence["instances"]["w1"]
     assert [(one["pid"], one["role"], one["new"]) for one in worker["processes"]] == [(pid, "main", False)]
     assert worker["sample_seconds"] >= 0.05
     assert [(one["to"], one["remote"]) for one in worker["sockets"]] == [("broker", f"127.0.0.1:{broker}")]
@@ -119,31 +121,31 @@ def test_a_worker_without_a_service_manager(start, broker, tmp_path):
     assert worker["log"]["size"] == 36
     assert began < worker["log"]["modified_at"] <= time.time()
     assert (worker["service"], worker["missing"]["service"]) == (None, "no service manager was asked")
-    assert "hunter" not in json.dumps(told)
-    absent = told["instances"]["w2"]
+    assert "hunter" not in json.dumps(evidence)
+    absent = evidence["instances"]["w2"]
     assert absent["processes"] == []
     assert (absent["sockets"], absent["missing"]["sockets"]) == (None, "no process runs")
-    assert (told["beat"], told["flower"], told["strays"]) == (None, None, [])
-    assert [one["path"] for one in told["disks"]] == [str(tmp_path)]
-    assert 0 < told["disks"][0]["free_bytes"] <= told["disks"][0]["total_bytes"]
-    assert told["missing"] == {"/nowhere": "/nowhere: No such file or directory"}
+    assert (evidence["beat"], evidence["flower"], evidence["strays"]) == (None, None, [])
+    assert [one["path"] for one in evidence["disks"]] == [str(tmp_path)]
+    assert 0 < evidence["disks"][0]["free_bytes"] <= evidence["disks"][0]["total_bytes"]
+    assert evidence["missing"] == {"/nowhere": "/nowhere: No such file or directory"}
 
 
-def test_a_worker_whose_broker_is_not_known_still_shows_its_connections(start):
+def test_worker_whose_broker_is_not_known_still_shows_its_connections(start):
     start(CELERY_BROKER_URL="sqs://")
     worker = gather(instances=["w1"])["instances"]["w1"]
     assert [one["to"] for one in worker["sockets"]] == ["other"]
     assert "not in its URL" in worker["missing"]["broker_address"]
 
 
-def test_the_environment_files_of_a_worker_that_does_not_run(tmp_path):
+def test_environment_files_of_a_worker_that_does_not_run(tmp_path):
     (tmp_path / "celery.env").write_text('CELERY_BROKER_URL="redis://:hunter2222@h/0"\n')
     (tmp_path / "worker-w1.env").write_text(f'TASKFLEET_HEARTBEAT="{tmp_path}/w1.json"\n')
     (tmp_path / "w1.json").write_text('{"state": "ready"}')
     (tmp_path / "worker-w1.log").write_text("hunter2222\n")
-    told = gather(instances=["w1"], config_dir=str(tmp_path), log_dir=str(tmp_path))
-    assert told["instances"]["w1"]["heartbeat"] == {"state": "ready"}
-    assert told["instances"]["w1"]["log"]["lines"] == ["***"]
+    evidence = gather(instances=["w1"], config_dir=str(tmp_path), log_dir=str(tmp_path))
+    assert evidence["instances"]["w1"]["heartbeat"] == {"state": "ready"}
+    assert evidence["instances"]["w1"]["log"]["lines"] == ["***"]
 
 
 @pytest.mark.parametrize(
@@ -155,25 +157,25 @@ def test_the_environment_files_of_a_worker_that_does_not_run(tmp_path):
         (" " * (host.LARGEST_HEARTBEAT + 1), "is larger than"),
     ],
 )
-def test_a_heartbeat_that_is_none(tmp_path, content, why):
+def test_heartbeat_that_is_none(tmp_path, content, why):
     if content is not None:
         (tmp_path / "w1.json").write_text(content)
-    told = gather(instances=["w1"], heartbeat=str(tmp_path / "{instance}.json"))["instances"]["w1"]
-    assert told["heartbeat"] is None
-    assert why in told["missing"]["heartbeat"]
+    worker = gather(instances=["w1"], heartbeat=str(tmp_path / "{instance}.json"))["instances"]["w1"]
+    assert worker["heartbeat"] is None
+    assert why in worker["missing"]["heartbeat"]
 
 
-def test_a_part_that_hangs_is_named_and_the_rest_is_there(start, tmp_path, impatient):
+def test_part_that_hangs_is_named_and_the_rest_is_there(start, tmp_path, impatient):
     """It is waited for once, not once for each service."""
     names = ["w1", "w2", "w3", "w4"]
     for name in names:
         os.mkfifo(tmp_path / f"{name}.json")
     start()
-    told = gather(instances=names, heartbeat=str(tmp_path / "{instance}.json"))
-    waits = [told["instances"][name]["missing"]["heartbeat"].partition("no answer within ")[2] for name in names]
+    evidence = gather(instances=names, heartbeat=str(tmp_path / "{instance}.json"))
+    waits = [evidence["instances"][name]["missing"]["heartbeat"].partition("no answer within ")[2] for name in names]
     assert waits == ["1.0 s", *[f"{host.LATE} s"] * 3]
-    assert told["instances"]["w1"]["processes"]
-    assert told["instances"]["w1"]["sockets_total"] == 1
+    assert evidence["instances"]["w1"]["processes"]
+    assert evidence["instances"]["w1"]["sockets_total"] == 1
     for name in names:
         # Lets the reader that waits go.
         os.close(os.open(tmp_path / f"{name}.json", os.O_WRONLY))
@@ -182,8 +184,8 @@ def test_a_part_that_hangs_is_named_and_the_rest_is_there(start, tmp_path, impat
 # -- Strays
 
 
-def names_of(told):
-    return {process["pid"]: process["reason"] for process in told["strays"]}
+def names_of(evidence):
+    return {process["pid"]: process["reason"] for process in evidence["strays"]}
 
 
 def test_strays(start):
@@ -193,9 +195,9 @@ def test_strays(start):
     assert names_of(gather(instances=["w1"])) == {other: "not started by this collection"}
     # Without a service manager a beat is what runs as one.
     assert gather(instances=["w1"])["beat"]["processes"][0]["pid"] == beat
-    told = gather(instances=[], name="")
-    assert names_of(told) == dict.fromkeys((other, beat), "not started by this collection")
-    assert told["instances"] == {}
+    evidence = gather(instances=[], name="")
+    assert names_of(evidence) == dict.fromkeys((other, beat), "not started by this collection")
+    assert evidence["instances"] == {}
     assert names_of(gather(instances=["w1"], kinds=["beat"])) == {}
     assert names_of(gather(instances=["w1"], app="other")) == {}
     assert names_of(gather(instances=[])) == {
@@ -204,19 +206,19 @@ def test_strays(start):
     }
 
 
-def test_a_second_process_of_a_service_is_left_over(start):
+def test_second_process_of_a_service_is_left_over(start):
     pids = {start("shop-worker-w1"), start("shop-worker-w1")}
-    told = gather(instances=["w1"])
-    (main,) = (one["pid"] for one in told["instances"]["w1"]["processes"])
-    assert names_of(told) == {(pids - {main}).pop(): "left over from an earlier run of shop-worker-w1"}
+    evidence = gather(instances=["w1"])
+    (main,) = (one["pid"] for one in evidence["instances"]["w1"]["processes"])
+    assert names_of(evidence) == {(pids - {main}).pop(): "left over from an earlier run of shop-worker-w1"}
 
 
-def test_the_services_of_another_application_are_not_ours(start):
+def test_services_of_another_application_are_not_ours(start):
     start("shop-eu-worker@w1")
     assert names_of(gather()) == {}
 
 
-def test_what_another_supervisord_runs_is_its_own(start, tmp_path):
+def test_programs_of_another_supervisord_are_its_own(start, tmp_path):
     (tmp_path / "supervisord").write_text(
         "import subprocess, sys\n"
         "subprocess.Popen([sys.argv[1], '-c', 'import sys; print(\"up\", flush=True); sys.stdin.read()'],"
@@ -310,7 +312,7 @@ def write(tmp_path, name, owner="celery_worker", section="program"):
     (tmp_path / f"{name}.conf").write_text(f"{owned_files.marker('shop', owner)}\n[{section}:{name}]\n")
 
 
-def test_the_programs_of_supervisor(supervisord, start, tmp_path):
+def test_programs_of_supervisor(supervisord, start, tmp_path):
     pid = start("shop-worker-w1")
     (tmp_path / "w1.log").write_text("ready\n")
     write(tmp_path, "shop-worker-w1")
@@ -324,9 +326,9 @@ def test_the_programs_of_supervisor(supervisord, start, tmp_path):
         program("shop-worker-health", 77),
         program("other-beat", 88),
     )
-    told = gather(manager, manager="supervisor", instances=["w3"])
-    assert sorted(told["instances"]) == ["w1", "w2", "w3"]
-    assert told["instances"]["w1"]["service"] == {
+    evidence = gather(manager, manager="supervisor", instances=["w3"])
+    assert sorted(evidence["instances"]) == ["w1", "w2", "w3"]
+    assert evidence["instances"]["w1"]["service"] == {
         "name": "shop-worker-w1",
         "manager": "supervisor",
         "known": True,
@@ -343,25 +345,25 @@ def test_the_programs_of_supervisor(supervisord, start, tmp_path):
         "memory_limit_bytes": None,
         "status_text": "pid 5, uptime 0:01:00",
     }
-    assert told["instances"]["w1"]["log"]["lines"] == ["ready"]
-    assert [one["pid"] for one in told["instances"]["w1"]["processes"]] == [pid]
-    failed = told["instances"]["w2"]["service"]
+    assert evidence["instances"]["w1"]["log"]["lines"] == ["ready"]
+    assert [one["pid"] for one in evidence["instances"]["w1"]["processes"]] == [pid]
+    failed = evidence["instances"]["w2"]["service"]
     assert (failed["state"], failed["result"], failed["exit_code"]) == ("failed", "Exited too quickly", 1)
     assert failed["since"] == "2026-01-01T00:00:30Z"
-    assert told["instances"]["w3"]["service"]["known"] is False
-    assert told["instances"]["w3"]["missing"]["service"] == "supervisor does not know shop-worker-w3"
-    assert told["beat"]["service"]["known"] is False
-    assert (told["flower"], told["missing"], told["strays"]) == (None, {}, [])
+    assert evidence["instances"]["w3"]["service"]["known"] is False
+    assert evidence["instances"]["w3"]["missing"]["service"] == "supervisor does not know shop-worker-w3"
+    assert evidence["beat"]["service"]["known"] is False
+    assert (evidence["flower"], evidence["missing"], evidence["strays"]) == (None, {}, [])
 
 
 def test_supervisord_that_is_not_there_says_nothing_about_a_worker(start, tmp_path):
     pid = start("shop-worker-w1")
     write(tmp_path, "shop-worker-w1")
-    told = gather(Supervisor(str(tmp_path), str(tmp_path / "s.sock")), manager="supervisor")
-    assert told["missing"] == {"states": "supervisor does not run here"}
-    assert told["instances"]["w1"]["missing"]["service"] == "supervisor does not run here"
-    assert [one["pid"] for one in told["instances"]["w1"]["processes"]] == [pid]
-    assert told["strays"] == []
+    evidence = gather(Supervisor(str(tmp_path), str(tmp_path / "s.sock")), manager="supervisor")
+    assert evidence["missing"] == {"states": "supervisor does not run here"}
+    assert evidence["instances"]["w1"]["missing"]["service"] == "supervisor does not run here"
+    assert [one["pid"] for one in evidence["instances"]["w1"]["processes"]] == [pid]
+    assert evidence["strays"] == []
 
 
 def test_supervisord_that_does_not_answer_is_bounded(tmp_path, impatient):
@@ -369,9 +371,9 @@ def test_supervisord_that_does_not_answer_is_bounded(tmp_path, impatient):
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(str(tmp_path / "s.sock"))
         mute.listen()
-        told = gather(Supervisor(str(tmp_path), str(tmp_path / "s.sock")), manager="supervisor")
-    assert set(told["missing"]) == {"states"}
-    assert told["instances"]["w1"]["service"] is None
+        evidence = gather(Supervisor(str(tmp_path), str(tmp_path / "s.sock")), manager="supervisor")
+    assert set(evidence["missing"]) == {"states"}
+    assert evidence["instances"]["w1"]["service"] is None
 
 
 # -- systemd, as systemctl 252 of Debian 12 printed it
@@ -435,8 +437,8 @@ def systemctl(tmp_path, monkeypatch):
 def test_units(systemctl):
     systemctl("systemctl", "cat <<'END'\n" + "\n".join([RUNNING, KILLED, ABSENT]) + "END")
     began = time.clock_gettime(time.CLOCK_MONOTONIC)
-    told = Systemd().evidence(["shop-worker@w1", "shop-worker@w2", "shop-worker@w3"], PATIENCE)
-    running, killed, absent = told["shop-worker@w1"], told["shop-worker@w2"], told["shop-worker@w3"]
+    evidence = Systemd().evidence(["shop-worker@w1", "shop-worker@w2", "shop-worker@w3"], PATIENCE)
+    running, killed, absent = evidence["shop-worker@w1"], evidence["shop-worker@w2"], evidence["shop-worker@w3"]
     assert (running["known"], running["enabled"], running["state"], running["substate"]) == (
         True,
         True,
@@ -463,7 +465,7 @@ def test_systemctl_that_fails_or_hangs(systemctl):
         Systemd().evidence(["shop-beat"], 0.3)
 
 
-def test_the_journal(systemctl):
+def test_journal_has_last_words(systemctl):
     systemctl("journalctl", "echo \"$@\"; echo 'ready \\377'")
     text = Systemd().journal("shop-beat", 5, PATIENCE).decode()
     # Its last words too, of which journald may not know the unit any more.
@@ -480,12 +482,12 @@ def test_the_journal(systemctl):
         Systemd().journal("shop-beat", 5, PATIENCE)
 
 
-def test_a_host_without_systemd(systemctl, tmp_path, monkeypatch):
+def test_host_without_systemd(systemctl, tmp_path, monkeypatch):
     monkeypatch.setattr(systemd.Systemd, "available", lambda _self: False)
-    told = gather(Systemd(str(tmp_path)), manager="systemd", instances=["w1"])
-    assert told["missing"] == {"states": "systemd does not run here"}
-    assert told["instances"]["w1"]["service"] is None
-    assert told["instances"]["w1"]["missing"]["sockets"] == "no process runs"
+    evidence = gather(Systemd(str(tmp_path)), manager="systemd", instances=["w1"])
+    assert evidence["missing"] == {"states": "systemd does not run here"}
+    assert evidence["instances"]["w1"]["service"] is None
+    assert evidence["instances"]["w1"]["missing"]["sockets"] == "no process runs"
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -512,9 +514,9 @@ def test_page_that_wants_a_password_answers():
 
 
 def test_page_that_takes_the_connection_and_says_nothing_does_not_answer(broker):
-    told = page_of(broker, timeout=1.0)
-    assert told["ok"] is False
-    assert "no HTTP answer" in told["error"] or "no answer" in told["error"]
+    page = page_of(broker, timeout=1.0)
+    assert page["ok"] is False
+    assert "no HTTP answer" in page["error"] or "no answer" in page["error"]
 
 
 def test_page_that_nobody_serves_does_not_answer():

@@ -14,7 +14,7 @@ def log(tmp_path):
     return path
 
 
-def test_the_last_lines(log):
+def test_last_lines(log):
     found, status = log_tail.of_file(log, 2, 1000)
     assert found == ["two", "three \N{REPLACEMENT CHARACTER}"]
     assert status.st_size == log.stat().st_size
@@ -24,7 +24,7 @@ def test_few_bytes(log):
     assert log_tail.of_file(log, 10, 10)[0] == ["three \N{REPLACEMENT CHARACTER}"]
 
 
-def test_a_line_that_is_cut_is_left_out_for_it_may_end_in_half_a_secret(log):
+def test_line_that_is_cut_is_left_out_for_it_may_end_in_half_a_secret(log):
     log.write_text("redis://:hunter2222@h/0 " + "x" * 50)
     assert log_tail.of_file(log, 10, 60)[0] == []
     assert log_tail.of_bytes(b"secret=hunter2222\nlast\n", 10, 10) == ["last"]

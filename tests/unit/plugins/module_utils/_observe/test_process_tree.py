@@ -87,7 +87,7 @@ def test_roles(worker):
     assert ended == []
 
 
-def test_a_process_that_works_shows(worker):
+def test_process_that_works_shows(worker):
     look_at_rest(worker)
     with started([sys.executable, "-c", BURN]) as pid:
         before = process_tree.look([pid, worker])
@@ -100,7 +100,7 @@ def test_a_process_that_works_shows(worker):
     assert by_pid[worker]["switches"] == 0
 
 
-def test_a_stopped_process_shows(worker):
+def test_stopped_process_shows(worker):
     os.kill(worker, signal.SIGSTOP)
     wait_for(lambda: process_tree.look([worker])[worker]["state"] == "T", "it is stopped")
 
@@ -118,7 +118,7 @@ def test_processes_that_end_and_begin_between_the_looks(worker):
     assert {one["new"] for one in processes} == {True}
 
 
-def test_a_pid_that_was_taken_again_is_another_process():
+def test_pid_that_was_taken_again_is_another_process():
     facts = dict(process_tree.look([os.getpid()])[os.getpid()], ticks=50, start=100)
     processes, ended = process_tree.compare({7: facts}, {7: dict(facts, ticks=60, start=200)}, 1, HOST)
     assert ended == [7]
@@ -132,13 +132,13 @@ def test_forks_of_a_child_are_not_the_pools():
     assert process_tree.role(3, {"ppid": 2, "argv": argv}, 1, HOST) == "other"
 
 
-def test_what_has_ended_is_left_out():
+def test_ended_process_is_left_out():
     assert process_tree.family(0, {1: 0}) == []
     assert process_tree.family(5, {1: 0}) == []
     assert process_tree.look([2**22 + 1]) == {}
 
 
-def test_what_the_kernel_does_not_tell_is_null(tmp_path):
+def test_fact_unknown_to_the_kernel_is_null(tmp_path):
     (tmp_path / "5").mkdir()
     (tmp_path / "5" / "stat").write_text(f"5 (a) b) S 1 {'0 ' * 9}7 3 0 0 20 0 4 0 100 0 25 0\n")
     (tmp_path / "5" / "wchan").write_text("0")

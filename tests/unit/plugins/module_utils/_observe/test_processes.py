@@ -103,7 +103,7 @@ def test_flower():
         ("celeryx", "worker"),
     ],
 )
-def test_what_is_not_celery(argv):
+def test_other_process_is_not_celery(argv):
     assert describe(*argv) is None
 
 
@@ -123,7 +123,7 @@ def test_names_of_nodes(words, node):
 
 
 @pytest.mark.parametrize("words", [("-B",), ("--beat",), ("-EB",), ("-Bl", "INFO"), ("-c", "2", "-B")])
-def test_an_embedded_beat(words):
+def test_embedded_beat(words):
     assert describe(*WORKER, *words)["embedded_beat"]
 
 
@@ -132,15 +132,15 @@ def test_no_embedded_beat(words):
     assert not describe(*WORKER, *words)["embedded_beat"]
 
 
-def test_an_embedded_beat_in_a_title():
+def test_embedded_beat_in_a_title():
     assert describe("[celeryd: w1@web1:MainProcess] -active- (-A shop worker -B)")["embedded_beat"]
 
 
-def test_a_title_that_shell_quoting_cannot_read():
+def test_title_that_shell_quoting_cannot_read():
     assert describe("[celery beat] -A shop beat -s it's")["app"] == "shop"
 
 
-def test_a_process_in_full(proc):
+def test_process_in_full(proc):
     proc.add(7, *WORKER, "-n", "w1@%h", ppid=3, environment=MARKED, comm="a) (b")
     (process,) = proc.scan()
     assert process == {
@@ -166,7 +166,7 @@ def test_other_processes_are_left_out(proc):
     assert proc.scan() == []
 
 
-def test_a_process_that_ended_meanwhile_is_left_out(proc):
+def test_process_that_ended_meanwhile_is_left_out(proc):
     (proc.add(5, *BEAT) / "stat").unlink()
     (proc.add(6, *BEAT) / "cmdline").unlink()
     assert proc.scan() == []
@@ -178,7 +178,7 @@ def test_processes_in_containers_are_left_out(proc):
     assert [process["pid"] for process in proc.scan()] == [6]
 
 
-def test_a_namespace_that_cannot_be_read_is_taken_for_the_hosts(proc):
+def test_namespace_that_cannot_be_read_is_taken_for_the_hosts(proc):
     (proc.add(5, *BEAT) / "ns" / "pid").unlink()
     assert len(proc.scan()) == 1
 
@@ -199,7 +199,7 @@ def test_children_belong_to_their_parent(proc):
     }
 
 
-def test_the_application_can_come_from_the_environment(proc):
+def test_application_can_come_from_the_environment(proc):
     proc.add(5, "celery", "beat", environment={"APP": "shop.celery"})
     assert proc.strays() == [5]
 
@@ -221,7 +221,7 @@ def test_command_lines_that_just_fit_are_whole(proc):
     assert proc.scan()[0]["cmdline"].endswith("x")
 
 
-def test_a_user_without_a_name_is_a_number(proc, monkeypatch):
+def test_user_without_a_name_is_a_number(proc, monkeypatch):
     def unknown(uid):
         raise KeyError(uid)
 
@@ -262,5 +262,5 @@ def test_other_applications(other):
     assert not processes.same_app("shop.celery", other)
 
 
-def test_the_real_proc_can_be_read():
+def test_real_proc_can_be_read():
     assert isinstance(processes.scan(), list)

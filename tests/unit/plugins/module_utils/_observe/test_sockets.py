@@ -30,22 +30,22 @@ from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patien
         ("amqp://a:x@h1//; amqp://a:x@h2:5673//", [("h1", 5672), ("h2", 5673)]),
     ],
 )
-def test_where_a_broker_is(url, places):
+def test_address_of_a_broker(url, places):
     assert sockets.broker_places(url) == places
 
 
 @pytest.mark.parametrize(
     "url", ["", None, "sqs://", "sentinel://h:26379", "redis+socket:///run/r.sock", "memory://", "h"]
 )
-def test_where_a_broker_is_cannot_be_told(url):
+def test_unknown_broker_address_is_refused(url):
     with pytest.raises(sockets.Unknown):
         sockets.broker_places(url)
 
 
-def test_the_reason_has_no_password():
-    with pytest.raises(sockets.Unknown) as told:
+def test_reason_has_no_password():
+    with pytest.raises(sockets.Unknown) as caught:
         sockets.broker_places("sentinel://:hunter2222@h")
-    assert "hunter" not in str(told.value)
+    assert "hunter" not in str(caught.value)
 
 
 def kernel_words(address):
@@ -71,14 +71,14 @@ def proc(tmp_path):
     return tmp_path
 
 
-def told(proc, broker=()):
+def sockets_of(proc, broker=()):
     return sockets.connections([5], set(broker), str(proc))
 
 
-def test_a_connection_in_full(proc):
+def test_connection_in_full(proc):
     text = HEAD + line(("10.0.0.5", 43210), ("10.0.0.9", 6379), "08", "00000010:00000020", "02:000002AA", "00000003")
     (proc / "5" / "net" / "tcp").write_text(text)
-    assert told(proc, [("10.0.0.9", 6379)]) == (
+    assert sockets_of(proc, [("10.0.0.9", 6379)]) == (
         [
             {
                 "to": "broker",
@@ -96,11 +96,11 @@ def test_a_connection_in_full(proc):
     )
 
 
-def test_an_earlier_address_of_the_broker_shows(proc):
+def test_earlier_address_of_the_broker_shows(proc):
     (proc / "5" / "net" / "tcp").write_text(
         HEAD + line(("10.0.0.5", 1), ("10.0.0.1", 443)) + line(("10.0.0.5", 2), ("10.0.0.8", 6379), inode=8)
     )
-    assert [one["to"] for one in told(proc, [("10.0.0.9", 6379)])[0]] == ["broker_port", "other"]
+    assert [one["to"] for one in sockets_of(proc, [("10.0.0.9", 6379)])[0]] == ["broker_port", "other"]
 
 
 def test_ipv4_inside_ipv6_is_ipv4(proc):
@@ -109,7 +109,7 @@ def test_ipv4_inside_ipv6_is_ipv4(proc):
         + line(("::ffff:10.0.0.5", 1), ("::ffff:10.0.0.9", 6379))
         + line(("2001:db8::5", 2), ("2001:db8::9", 6379), inode=8)
     )
-    found, _total = told(proc, [("10.0.0.9", 6379), ("2001:db8::9", 6379)])
+    found, _total = sockets_of(proc, [("10.0.0.9", 6379), ("2001:db8::9", 6379)])
     assert [(one["to"], one["remote"]) for one in found] == [
         ("broker", "10.0.0.9:6379"),
         ("broker", "[2001:db8::9]:6379"),
@@ -120,15 +120,15 @@ def test_sockets_of_others_and_listening_ones_are_left_out(proc):
     (proc / "5" / "net" / "tcp").write_text(
         HEAD + line(("0.0.0.0", 5555), ("0.0.0.0", 0), "0A") + line(("10.0.0.5", 2), ("10.0.0.9", 6379), inode=99)
     )
-    assert told(proc) == ([], 0)
+    assert sockets_of(proc) == ([], 0)
 
 
-def test_the_list_is_bounded_and_the_number_is_not(proc, monkeypatch):
+def test_list_is_bounded_and_the_number_is_not(proc, monkeypatch):
     monkeypatch.setattr(sockets, "MOST", 1)
     (proc / "5" / "net" / "tcp").write_text(
         HEAD + line(("10.0.0.5", 1), ("10.0.0.1", 443)) + line(("10.0.0.5", 2), ("10.0.0.9", 6379), inode=8)
     )
-    found, total = told(proc, [("10.0.0.9", 6379)])
+    found, total = sockets_of(proc, [("10.0.0.9", 6379)])
     assert ([one["to"] for one in found], total) == (["broker"], 2)
 
 
@@ -138,10 +138,10 @@ def test_open_files_that_cannot_be_read_are_not_no_sockets(proc, monkeypatch):
 
     monkeypatch.setattr(os, "listdir", refuse)
     with pytest.raises(sockets.Unknown, match="Permission denied"):
-        told(proc)
+        sockets_of(proc)
 
 
-def test_a_process_that_has_ended_has_no_sockets(tmp_path):
+def test_process_that_has_ended_has_no_sockets(tmp_path):
     assert sockets.connections([5], set(), str(tmp_path)) == ([], 0)
 
 
@@ -155,7 +155,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_a_real_connection(address):
+def test_real_connection(address):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as server:
         port = server.getsockname()[1]

@@ -67,7 +67,7 @@ def test_own_follows_no_link(tmp_path):
     assert stat.S_IMODE(shadow.stat().st_mode) == 0o600
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+def test_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path = str(tmp_path / "a.env")
     owned_files.write(path, "old", 0o640, None, None)
     with pytest.raises(UnicodeEncodeError):

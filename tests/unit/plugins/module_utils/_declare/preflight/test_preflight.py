@@ -18,7 +18,7 @@ def test_each_topic_has_facts_and_a_check(name):
     assert callable(topic.check)
 
 
-def test_an_unknown_topic_is_an_error():
+def test_unknown_topic_is_an_error():
     with pytest.raises(ModuleNotFoundError, match=r"preflight\.nosuch"):
         registry.load("nosuch")
 
@@ -46,7 +46,7 @@ def test_sentence_names_the_reference_only_if_there_is_one():
     assert warn("a", "1", "2", "fix", "https://example.org/1").as_sentence().endswith("See https://example.org/1.")
 
 
-def test_levels_are_told_apart():
+def test_levels_are_distinguished():
     problems = [refuse("a", "1", "2", "fix"), warn("b", "1", "2", "fix")]
     assert [problem.variable for problem in registry.refusals(problems)] == ["a"]
     assert [problem.variable for problem in registry.warnings(problems)] == ["b"]
@@ -88,7 +88,7 @@ def test_placeholder(password):
     assert registry.is_placeholder(password)
 
 
-def test_a_password_is_no_placeholder():
+def test_password_is_no_placeholder():
     assert not registry.is_placeholder("changeme-not-8a71")
 
 
@@ -122,6 +122,6 @@ def test_environment_that_is_refused(value, variable, says):
     assert "hunter2" not in str(problem)
 
 
-def test_a_reserved_name_is_sent_to_its_variable():
+def test_reserved_name_is_sent_to_its_variable():
     (problem,) = environment({"CELERY_BROKER_URL": "x"})
     assert "app_broker_url" in problem.remedy

@@ -25,7 +25,7 @@ def only(problems):
     return problem
 
 
-def test_the_required_is_enough():
+def test_required_is_enough():
     assert judge() == []
 
 
@@ -104,12 +104,12 @@ def test_source_that_is_not_there(source):
     assert "controller" in problem.expected
 
 
-def test_a_relative_path_is_refused():
+def test_relative_path_is_refused():
     problem = only(judge(there=("../shop",), source={"type": "path", "path": "../shop"}))
     assert "inventory_dir" in problem.remedy
 
 
-def test_a_home_directory_is_understood(monkeypatch):
+def test_home_directory_is_understood(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     assert judge(there=("/home/me/shop",), source={"type": "path", "path": "~/shop"}) == []
 
@@ -137,14 +137,14 @@ def test_brokers_refused(url, actual):
 
 
 @pytest.mark.parametrize("key", ["broker_url", "result_backend"])
-def test_a_url_in_two_pieces(key):
+def test_url_in_two_pieces(key):
     problem = only(judge(**{key: "redis://:hun ter2@h/0"}))
     assert problem.variable == f"celery_app_{key}"
     assert "ter2" not in str(problem)
 
 
 @pytest.mark.parametrize("key", ["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "PYTHONPATH", "TASKFLEET_SERVICE"])
-def test_the_environment_may_not_carry_what_has_a_variable(key):
+def test_environment_may_not_carry_what_has_a_variable(key):
     assert only(judge(environment={key: "x"})).variable == f"celery_app_environment.{key}"
 
 

@@ -37,11 +37,11 @@ def only(problems):
     return problem
 
 
-def test_a_good_application():
+def test_good_application():
     assert judge() == []
 
 
-def test_the_reason_why_it_does_not_import_is_told():
+def test_reason_of_a_failed_import_is_reported():
     problem = only(
         judge("app", imported=False, error="it does not import: ModuleNotFoundError: No module named 'requests'")
     )
@@ -50,7 +50,7 @@ def test_the_reason_why_it_does_not_import_is_told():
     assert "No module named 'requests'" in problem.actual
 
 
-def test_the_last_line_is_told_where_there_is_nothing_else():
+def test_last_line_is_reported_where_there_is_nothing_else():
     assert "KeyError: 'X'" in only(judge("app", imported=False, error_line="KeyError: 'X'")).actual
 
 
@@ -86,27 +86,27 @@ def test_each_layer_has_its_remedy(part, variable, layer, actual, remedy):
     assert "{" not in problem.remedy
 
 
-def test_a_peer_that_gives_no_reason():
+def test_peer_that_gives_no_reason():
     problem = only(judge("broker", url=None, reachable=False, layer=None))
     assert problem.actual == "broker (no URL): it does not answer (layer unknown): no reason given"
 
 
-def test_what_was_not_tried_is_not_refused():
+def test_import_that_was_not_tried_is_not_refused():
     assert judge("result_backend", reachable=None, layer="none") == []
 
 
 @pytest.mark.parametrize("pool", ["gevent", "eventlet"])
-def test_a_pool_whose_module_is_missing(pool):
+def test_pool_whose_module_is_missing(pool):
     problem = only(judge(facts={"pools": ["prefork", pool]}))
     assert problem.variable == "celery_app_packages"
     assert f"celery_app_packages: [{pool}]" in problem.remedy
 
 
-def test_a_pool_whose_module_is_there():
+def test_pool_whose_module_is_there():
     assert judge("modules", {"pools": ["gevent", "solo", "threads"]}, gevent=True) == []
 
 
-def test_a_module_that_a_service_needs():
+def test_module_that_a_service_needs():
     assert judge(facts={"modules": ["flower"]}) == []
     problem = only(judge(facts={"modules": ["redbeat"]}))
     assert "celery-redbeat" in problem.remedy
@@ -117,7 +117,7 @@ def test_modules_are_not_blamed_when_the_application_does_not_import():
     assert only(problems).variable == "celery_app_module"
 
 
-def test_the_applications_own_visibility_timeout():
+def test_applications_own_visibility_timeout():
     assert judge("conf", visibility_timeout=241) == []
     problem = only(judge("conf", visibility_timeout=240))
     assert "hard 240 s, the application's visibility_timeout 240 s" in problem.actual
@@ -146,6 +146,6 @@ def test_amqp_without_heartbeats_is_warned_of(url, heartbeat, warned):
     assert all("RESOURCE_LOCKED" in problem.expected for problem in problems)
 
 
-def test_a_heartbeat_that_is_not_known_is_no_reason_to_warn():
+def test_heartbeat_that_is_not_known_is_no_reason_to_warn():
     info = {**GOOD, "broker": {**GOOD["broker"], "url": "amqp://h//"}, "conf": {}}
     assert judge(facts={"info": info}) == []

@@ -19,7 +19,7 @@ def only(problems):
     return problem
 
 
-def test_one_host():
+def test_beat_on_one_host():
     assert judge() == []
     assert judge(hosts=["web1", "web1"]) == []
 
@@ -30,7 +30,7 @@ def test_two_hosts_are_named():
     assert problem.reference
 
 
-def test_no_host():
+def test_beat_without_a_host():
     assert "0 hosts" in only(judge(hosts=[])).actual
 
 
@@ -45,7 +45,7 @@ def test_schedulers_refused(scheduler):
 
 
 @pytest.mark.parametrize("path", ["", "celerybeat-schedule"])
-def test_the_schedule_needs_a_place(path):
+def test_schedule_needs_a_place(path):
     assert only(judge(schedule_file=path)).variable == "celery_beat_schedule_file"
     assert judge(schedule_file=path, scheduler="django") == []
 
@@ -64,7 +64,7 @@ def test_redbeat_without_redis(key):
 
 
 @pytest.mark.parametrize("seconds", [1, 5])
-def test_a_lock_of_redbeat_that_a_busy_host_outlasts(seconds):
+def test_lock_of_redbeat_that_a_busy_host_outlasts(seconds):
     (problem,) = judge(scheduler="redbeat", max_interval=seconds)
     assert (problem.level, problem.variable) == ("warn", "celery_beat_max_interval")
     assert f"lives {5 * seconds} s" in problem.actual
@@ -72,7 +72,7 @@ def test_a_lock_of_redbeat_that_a_busy_host_outlasts(seconds):
 
 
 @pytest.mark.parametrize(("scheduler", "seconds"), [("redbeat", 0), ("redbeat", 6), ("persistent", 1)])
-def test_a_lock_that_lives_long_enough(scheduler, seconds):
+def test_lock_that_lives_long_enough(scheduler, seconds):
     assert judge(scheduler=scheduler, max_interval=seconds) == []
 
 
@@ -80,7 +80,7 @@ def test_persistent_does_not_care_for_the_broker():
     assert judge(broker_url="amqp://h") == []
 
 
-def test_a_stray_is_named_with_what_to_do():
+def test_stray_is_named_with_what_to_do():
     stray = {"pid": 4711, "user": "root", "cmdline": "celery -A shop beat", "embedded_beat": False}
     problem = only(judge(strays=[stray]))
     assert problem.variable == "process 4711"
@@ -88,6 +88,6 @@ def test_a_stray_is_named_with_what_to_do():
     assert "kill -TERM 4711" in problem.remedy
 
 
-def test_an_embedded_beat_is_called_so():
+def test_embedded_beat_is_called_so():
     stray = {"pid": 1, "user": "root", "cmdline": "celery -A shop worker -B", "embedded_beat": True}
     assert "embedded beat (-B)" in only(judge(strays=[stray])).actual

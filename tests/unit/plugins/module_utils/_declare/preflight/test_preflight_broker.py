@@ -22,7 +22,7 @@ def only(problems, level="refuse"):
 
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
 @pytest.mark.parametrize("bind", [["127.0.0.1"], "127.0.0.1 ::1", "0.0.0.0", "*", ["10.0.0.5", "127.0.0.1"]])
-def test_a_password_is_enough(kind, bind):
+def test_password_is_enough(kind, bind):
     assert judge(kind=kind, bind=bind, port=6379) == []
 
 
@@ -31,13 +31,13 @@ def test_kinds_refused():
 
 
 @pytest.mark.parametrize("bind", [["127.0.0.1"], "127.0.0.1"])
-def test_no_password_is_refused_even_on_loopback(bind):
+def test_missing_password_is_refused_even_on_loopback(bind):
     problem = only(judge(password="", bind=bind))
     assert problem.variable == "celery_broker_password"
     assert problem.actual == "empty"
 
 
-def test_no_password_on_the_network_names_the_addresses():
+def test_missing_password_on_the_network_names_the_addresses():
     assert "10.0.0.5 and ::" in only(judge(password="", bind="127.0.0.1,10.0.0.5 ::")).actual
 
 
@@ -76,7 +76,7 @@ def test_characters(password):
     assert judge(password=password, bind="0.0.0.0") == []
 
 
-def test_a_short_password_matters_only_on_the_network():
+def test_short_password_matters_only_on_the_network():
     short = PASSWORD[:15]
     assert judge(password=short) == []
     problem = only(judge(password=short, bind="0.0.0.0"), "warn")

@@ -19,23 +19,23 @@ def only(problems, level="refuse"):
     return problem
 
 
-def test_a_password_is_enough():
+def test_password_is_enough():
     assert judge() == []
     assert judge(address="0.0.0.0") == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
-def test_no_password_is_refused(address):
+def test_missing_password_is_refused(address):
     problem = only(judge(basic_auth=[], address=address))
     assert problem.variable == "celery_flower_basic_auth"
     assert "celery_flower_allow_unauthenticated" in problem.remedy
 
 
-def test_no_password_can_be_allowed_on_loopback():
+def test_missing_password_can_be_allowed_on_loopback():
     assert judge(basic_auth=[], allow_unauthenticated=True) == []
 
 
-def test_no_password_on_the_network_is_warned_about():
+def test_missing_password_on_the_network_is_warned_about():
     problem = only(judge(basic_auth=[], allow_unauthenticated=True, address="0.0.0.0"), "warn")
     assert problem.variable == "celery_flower_address"
 
@@ -60,7 +60,7 @@ def test_placeholders():
     assert "changeme" not in str(problem)
 
 
-def test_a_password_may_have_a_colon():
+def test_password_may_have_a_colon():
     assert judge(basic_auth=["admin:8a71:f0c2"]) == []
 
 
@@ -95,7 +95,7 @@ def test_prefixes_refused(prefix):
     assert only(judge(url_prefix=prefix)).variable == "celery_flower_url_prefix"
 
 
-def test_a_database_needs_a_place():
+def test_database_needs_a_place():
     assert judge(persistent=True, db="/var/lib/shop/flower.db") == []
     assert judge(persistent=False, db="flower") == []
     assert only(judge(persistent=True, db="flower")).variable == "celery_flower_db"

@@ -32,16 +32,16 @@ def only(problems, level="refuse"):
     return problem
 
 
-def test_the_required_is_enough():
+def test_required_is_enough():
     assert with_keys() == []
 
 
-def test_no_instances_is_a_host_without_workers():
+def test_host_without_workers_passes():
     assert judge() == []
 
 
 @pytest.mark.parametrize("declared", ["w1", {"name": "w1"}, ["w1"], None])
-def test_what_is_no_list_of_dicts(declared):
+def test_value_that_is_no_list_of_dicts(declared):
     assert only(check_instances(facts(declared))).variable == "celery_worker_instances"
 
 
@@ -87,7 +87,7 @@ def test_queues_refused(queues):
     assert problem.variable == "celery_worker_instances[w1].queues"
 
 
-def test_a_queue_nobody_named():
+def test_queue_nobody_named():
     assert "a queue nobody named" in only(judge({"name": "w1"})).actual
 
 
@@ -207,7 +207,7 @@ def test_extra_args(arguments):
 
 
 @pytest.mark.parametrize("argument", ["-B", "--beat", "-s", "--schedule=/x", "--scheduler=x"])
-def test_no_beat_inside_a_worker(argument):
+def test_beat_inside_a_worker_is_refused(argument):
     problem = only(with_keys(extra_args=[argument]))
     assert "celery_beat" in problem.remedy
     assert problem.reference

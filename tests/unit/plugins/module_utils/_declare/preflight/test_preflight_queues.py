@@ -14,18 +14,18 @@ def test_every_queue_is_consumed():
     assert judge(app_queues=["a", "b"], consumed=["b", "a", "c"]) == []
 
 
-def test_a_queue_that_nobody_consumes():
+def test_queue_that_nobody_consumes():
     (problem,) = judge(app_queues=["a", "reports", "mail"], consumed=["a"])
     assert problem.level == "warn"
     assert "the queues mail and reports" in problem.actual
     assert "mail and reports" in problem.remedy
 
 
-def test_the_queues_of_this_host_count():
+def test_queues_of_this_host_count():
     assert judge(app_queues=["a"], consumed=[], instances=[{"name": "w1", "queues": ["a"]}]) == []
 
 
-def test_a_queue_that_the_application_refuses():
+def test_queue_that_the_application_refuses():
     facts = {"app_queues": ["a"], "consumed": ["a", "b"], "instances": [{"name": "w1", "queues": ["a", "b"]}]}
     assert judge(create_missing=True, **facts) == []
     (problem,) = judge(create_missing=False, **facts)

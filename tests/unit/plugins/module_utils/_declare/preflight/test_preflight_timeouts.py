@@ -59,7 +59,7 @@ def test_resolve_takes_text_as_numbers():
         ({**GOOD, "soft": True}, "soft: True", "whole seconds"),
     ],
 )
-def test_what_is_no_set_of_limits_is_refused(value, actual, expected):
+def test_invalid_limits_are_refused(value, actual, expected):
     (problem,) = judge(value=value, variable="my_timeouts")
     assert problem.level == "refuse"
     assert problem.variable == "my_timeouts"

@@ -40,7 +40,7 @@ def written(path):
     return path
 
 
-def test_what_is_read_is_what_was_written_byte_for_byte(written):
+def test_dump_reads_back_byte_for_byte(written):
     dump = _dump.Dump(written)
     read = [(segment["id"], [_dump.payload(one)[0] for one in records]) for segment, records in dump.messages()]
     assert read == [("one", RAW), ("two", RAW[:1])]
@@ -74,7 +74,7 @@ def test_two_do_not_write_one_file(path):
     writer.abandon()
 
 
-def test_what_a_crash_left_is_written_anew(path):
+def test_dump_left_by_a_crash_is_written_anew(path):
     with open(path + ".partial", "w", encoding="utf-8") as stream:
         stream.write("half a li")
     os.chmod(path + ".partial", 0o644)
@@ -83,19 +83,19 @@ def test_what_a_crash_left_is_written_anew(path):
     assert os.stat(path).st_mode & 0o777 == 0o600
 
 
-def test_a_link_is_not_followed(path, tmp_path):
+def test_link_is_not_followed(path, tmp_path):
     os.symlink(str(tmp_path / "elsewhere"), path + ".partial")
     with pytest.raises(Refusal):
         _dump.Writer(path, {})
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_directory_that_is_missing_is_named(tmp_path):
+def test_directory_that_is_missing_is_named(tmp_path):
     with pytest.raises(Refusal, match="directory does not exist"):
         _dump.Writer(str(tmp_path / "no" / "dump"), {})
 
 
-def test_the_deletion_is_noted_once(written):
+def test_deletion_is_noted_once(written):
     dump = _dump.Dump(written)
     dump.confirm()
     dump.confirm()
@@ -104,7 +104,7 @@ def test_the_deletion_is_noted_once(written):
     assert _dump.Dump(written).deleted
 
 
-def test_a_note_that_was_cut_off_is_written_again(written):
+def test_note_that_was_cut_off_is_written_again(written):
     with open(written, "a", encoding="utf-8") as stream:
         stream.write('{"dele')
     dump = _dump.Dump(written)
@@ -124,7 +124,7 @@ def test_a_note_that_was_cut_off_is_written_again(written):
         (lambda text: "\n".join(line for line in text.split("\n") if "raw_base64" not in line), "damaged"),
     ],
 )
-def test_a_file_that_is_not_whole_is_refused(written, spoil, words):
+def test_file_that_is_not_whole_is_refused(written, spoil, words):
     with open(written, encoding="utf-8") as stream:
         text = stream.read()
     with open(written, "w", encoding="utf-8") as stream:
@@ -133,7 +133,7 @@ def test_a_file_that_is_not_whole_is_refused(written, spoil, words):
         _dump.Dump(written)
 
 
-def test_where_there_is_nothing_there_is_no_dump(path):
+def test_missing_file_is_no_dump(path):
     assert _dump.find(path) is None
 
 

@@ -32,8 +32,8 @@ class Segment:
             raise self.problem
 
     def summary(self):
-        told = {"queue": self.queue, "priority": 0, "messages": self.seal.messages}
-        return dict(told, id="id-" + self.queue, sha256=self.seal.hexdigest())
+        part = {"queue": self.queue, "priority": 0, "messages": self.seal.messages}
+        return dict(part, id="id-" + self.queue, sha256=self.seal.hexdigest())
 
 
 class Store:
@@ -103,7 +103,7 @@ def test_check_mode_touches_nothing(path):
     assert (store.done, os.path.exists(path)) == ([], False)
 
 
-def test_nothing_to_purge_writes_no_file(path):
+def test_empty_purge_writes_no_file(path):
     store = Store(path, CONTENTS)
     assert run(store, path, names=["empty"]) == {"purged": {"empty": 0}, "dump_to": None, "warnings": []}
     assert (store.done, os.path.exists(path)) == ([], False)
@@ -117,7 +117,7 @@ def test_messages_that_others_have_taken_in_the_meantime_leave_no_file(path):
 
 
 @pytest.mark.parametrize(("problem", "seconds"), [(OSError("gone"), 30), (None, 0)])
-def test_what_fails_before_the_file_is_complete_puts_the_messages_back(path, problem, seconds):
+def test_failure_before_the_file_is_complete_puts_the_messages_back(path, problem, seconds):
     store = Store(path, CONTENTS, reading=problem)
     with pytest.raises((OSError, Refusal)):
         run(store, path, seconds=seconds)
@@ -125,7 +125,7 @@ def test_what_fails_before_the_file_is_complete_puts_the_messages_back(path, pro
     assert os.listdir(os.path.dirname(path)) == []
 
 
-def test_what_fails_later_is_finished_by_the_next_run(path):
+def test_later_failure_is_finished_by_the_next_run(path):
     store = Store(path, CONTENTS, deleting=OSError("gone"))
     with pytest.raises(OSError, match="gone"):
         run(store, path)
@@ -135,8 +135,8 @@ def test_what_fails_later_is_finished_by_the_next_run(path):
     again = Store(path, {"a": [], "b": [], "empty": []})
     assert run(again, path, check=True)["purged"] == COUNTS
     assert again.done == []
-    told = run(again, path)
-    assert (told["purged"], told["dump_to"], again.done) == (COUNTS, path, ["finish"])
+    result = run(again, path)
+    assert (result["purged"], result["dump_to"], again.done) == (COUNTS, path, ["finish"])
     assert _dump.Dump(path).deleted
 
 
@@ -151,7 +151,7 @@ def test_another_broker_does_not_finish_it(path):
     assert again.done == []
 
 
-def test_a_finished_dump_is_not_written_over(path):
+def test_finished_dump_is_not_written_over(path):
     run(Store(path, CONTENTS), path)
     again = Store(path, CONTENTS)
     with pytest.raises(Refusal, match="never written over"):
@@ -159,17 +159,17 @@ def test_a_finished_dump_is_not_written_over(path):
     assert again.done == []
 
 
-def test_a_restore_tells_what_it_put_back(path):
+def test_restore_tells_what_it_put_back(path):
     store = Store(path, CONTENTS)
     run(store, path)
-    told = restoring.restore(store, path, True, Clock(30))
-    assert told == {"restored": {"a": 0, "b": 1}, "messages": {"a": 2, "b": 1}}
+    result = restoring.restore(store, path, True, Clock(30))
+    assert result == {"restored": {"a": 0, "b": 1}, "messages": {"a": 2, "b": 1}}
     assert store.done[-1] == "check"
     restoring.restore(store, path, False, Clock(30))
     assert store.done[-1] == "restore"
 
 
-def test_a_dump_of_another_kind_is_refused(path):
+def test_dump_of_another_kind_is_refused(path):
     store = Store(path, CONTENTS)
     run(store, path)
     store.kind = "amqp"

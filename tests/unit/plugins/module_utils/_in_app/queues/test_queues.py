@@ -18,33 +18,33 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.queues im
 BINDINGS = [["a", "", "one"], ["b", "", "two"], ["x.#", r"^x\..*?$", "three"]]
 
 
-def test_the_lengths_of_all_priorities_add_up():
-    told = redis.queue_info({0: 10, 3: 0, 6: 2}, 0)
-    assert (told["exists"], told["ready"], told["by_priority"]) == (True, 12, {"0": 10, "3": 0, "6": 2})
+def test_lengths_of_all_priorities_add_up():
+    queue = redis.queue_info({0: 10, 3: 0, 6: 2}, 0)
+    assert (queue["exists"], queue["ready"], queue["by_priority"]) == (True, 12, {"0": 10, "3": 0, "6": 2})
 
 
-def test_an_error_of_one_list_is_no_number():
-    told = redis.queue_info({0: 10, 3: ValueError("WRONGTYPE")}, 0)
-    assert (told["error"], told["ready"], told["by_priority"], told["exists"]) == ("WRONGTYPE", None, None, None)
+def test_error_of_one_list_is_no_number():
+    queue = redis.queue_info({0: 10, 3: ValueError("WRONGTYPE")}, 0)
+    assert (queue["error"], queue["ready"], queue["by_priority"], queue["exists"]) == ("WRONGTYPE", None, None, None)
 
 
-def test_an_empty_queue_may_be_there_or_not():
+def test_empty_queue_may_be_there_or_not():
     assert redis.queue_info({0: 0}, 0)["exists"] is None
 
 
-def test_what_an_interrupted_purge_holds_is_a_queue():
-    told = redis.queue_info({0: 0, 3: 0}, 8)
-    assert (told["exists"], told["ready"], told["held"]) == (True, 0, 8)
+def test_messages_held_by_an_interrupted_purge_are_a_queue():
+    queue = redis.queue_info({0: 0, 3: 0}, 8)
+    assert (queue["exists"], queue["ready"], queue["held"]) == (True, 0, 8)
 
 
 @pytest.mark.parametrize(
     ("key", "names"), [("a", {"one"}), ("b", {"two"}), ("x.y", {"three"}), ("y", set()), ("", set())]
 )
-def test_a_routing_key_leads_to_its_queues(key, names):
+def test_routing_key_leads_to_its_queues(key, names):
     assert redis.routed(BINDINGS, key) == names
 
 
-def test_a_pattern_that_is_no_expression_fits_nothing():
+def test_pattern_that_is_no_expression_fits_nothing():
     assert redis.routed([["k", "(", "one"]], "x") == set()
 
 
@@ -69,7 +69,7 @@ def test_only_a_number_is_a_time(raw, sent):
     assert redis.sent_at(raw) == sent
 
 
-def test_the_age_of_the_head_is_that_of_the_oldest():
+def test_age_of_the_head_is_that_of_the_oldest():
     assert redis.head_age([message(timestamp=100), None, message(timestamp=90)], 120) == 30
     assert redis.head_age([None, message()], 120) is None
 
@@ -84,7 +84,7 @@ def test_the_age_of_the_head_is_that_of_the_oldest():
         (None, None, None, None),
     ],
 )
-def test_the_oldest(unacked, ready, age, what):
+def test_oldest(unacked, ready, age, what):
     assert redis.oldest(unacked, ready) == {"oldest_age": age, "oldest_age_of": what}
 
 
@@ -110,39 +110,39 @@ def test_consumers_wait_for_messages_in_this_database():
 CLASSIC = {"messages_unacknowledged": 3, "type": "classic", "arguments": {}, "head_message_timestamp": None}
 
 
-def test_the_management_api_adds_what_amqp_does_not_tell():
-    told = amqp.managed(CLASSIC, {"ready": 5}, 1000)
-    assert (told["unacked"], told["type"], told["by_priority"]) == (3, "classic", {"0": 5})
-    assert told["unknown"] == {"oldest_age": amqp.NO_AGE}
+def test_management_api_adds_what_amqp_does_not_tell():
+    queue = amqp.managed(CLASSIC, {"ready": 5}, 1000)
+    assert (queue["unacked"], queue["type"], queue["by_priority"]) == (3, "classic", {"0": 5})
+    assert queue["unknown"] == {"oldest_age": amqp.NO_AGE}
 
 
 def test_priorities_are_in_their_order():
     status = {"priority_lengths": {"10": 1, "9": 0, "0": 4}}
-    told = amqp.managed(dict(CLASSIC, backing_queue_status=status), {"ready": 5}, 1000)
-    assert list(told["by_priority"].items()) == [("0", 4), ("9", 0), ("10", 1)]
+    queue = amqp.managed(dict(CLASSIC, backing_queue_status=status), {"ready": 5}, 1000)
+    assert list(queue["by_priority"].items()) == [("0", 4), ("9", 0), ("10", 1)]
 
 
-def test_priorities_that_are_behind_are_not_told():
+def test_priorities_that_are_behind_are_not_reported():
     status = {"priority_lengths": {"0": 4}}
-    told = amqp.managed(dict(CLASSIC, backing_queue_status=status), {"ready": 5}, 1000)
-    assert "by_priority" not in told
-    assert told["unknown"]["by_priority"] == amqp.BEHIND
+    queue = amqp.managed(dict(CLASSIC, backing_queue_status=status), {"ready": 5}, 1000)
+    assert "by_priority" not in queue
+    assert queue["unknown"]["by_priority"] == amqp.BEHIND
 
 
 def test_priorities_that_the_api_does_not_know():
-    told = amqp.managed(dict(CLASSIC, arguments={"x-max-priority": 5}), {"ready": 5}, 1000)
-    assert told["unknown"]["by_priority"] == amqp.NO_PRIORITIES
+    queue = amqp.managed(dict(CLASSIC, arguments={"x-max-priority": 5}), {"ready": 5}, 1000)
+    assert queue["unknown"]["by_priority"] == amqp.NO_PRIORITIES
 
 
-def test_a_new_queue_has_no_numbers_yet():
-    told = amqp.managed({"type": "quorum"}, {"ready": 5}, 1000)
-    assert told["unacked"] is None
-    assert "unacked" in told["unknown"]
+def test_new_queue_has_no_numbers_yet():
+    queue = amqp.managed({"type": "quorum"}, {"ready": 5}, 1000)
+    assert queue["unacked"] is None
+    assert "unacked" in queue["unknown"]
 
 
-def test_the_age_of_the_head():
-    told = amqp.managed(dict(CLASSIC, head_message_timestamp=990), {"ready": 5}, 1000)
-    assert (told["oldest_age"], told["oldest_age_of"]) == (10, "ready")
+def test_age_of_the_head():
+    queue = amqp.managed(dict(CLASSIC, head_message_timestamp=990), {"ready": 5}, 1000)
+    assert (queue["oldest_age"], queue["oldest_age_of"]) == (10, "ready")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_the_age_of_the_head():
         (ValueError("no JSON"), False, "protocol"),
     ],
 )
-def test_the_layer_of_a_request_that_failed(error, reachable, layer):
+def test_layer_of_a_request_that_failed(error, reachable, layer):
     assert amqp.failed(error)[:2] == (reachable, layer)
 
 
@@ -181,7 +181,7 @@ def properties(*entries, content=True):
 
 @pytest.mark.parametrize("count", [b"l" + b"\x00" * 7 + b"\x01", b"I\x00\x00\x00\x01", b"b\x01", b"s\x00\x01"])
 @pytest.mark.parametrize("content", [True, False])
-def test_a_header_is_taken_out_and_nothing_else_changes(count, content):
+def test_header_is_taken_out_and_nothing_else_changes(count, content):
     for entries in ([COUNT + count, TASK], [TASK, COUNT + count]):
         raw = properties(*entries, content=content)
         assert store.without_header(raw, "x-delivery-count") == properties(TASK, content=content)
@@ -196,5 +196,5 @@ def test_without_another_header_the_table_goes_too():
     "raw",
     [properties(TASK), properties(COUNT + b"S\x00\x00\x00\x011"), b"\x00\x00", b"\x80\x00\x10x-delivery-count"],
 )
-def test_a_header_that_is_not_found_is_left_to_the_library(raw):
+def test_header_that_is_not_found_is_left_to_the_library(raw):
     assert store.without_header(raw, "x-delivery-count") is None

@@ -29,26 +29,26 @@ def test_versions_that_fit():
     assert remote.misfit(versions, {"celery": CELERY_53, "kombu": KOMBU_53}, "redis") == ""
 
 
-def test_a_kombu_that_refuses_its_redis():
+def test_kombu_that_refuses_its_redis():
     versions = dict(BASE, celery="5.3.4", kombu="5.7.0", redis="4.6.0")
     problem = remote.misfit(versions, {"celery": CELERY_53, "kombu": KOMBU_57}, "redis")
     assert problem == "kombu 5.7.0 needs redis<9.0.0,>=6.4.0, installed is redis 4.6.0"
     assert remote.remedy(versions, "redis") == "pin kombu to celery's line: celery[redis]==5.3.4 with kombu>=5.3,<5.4"
 
 
-def test_the_extra_counts_for_its_transport_only():
+def test_extra_counts_for_its_transport_only():
     versions = dict(BASE, celery="5.3.4", kombu="5.7.0", redis="4.6.0")
     assert remote.misfit(versions, {"celery": CELERY_53, "kombu": KOMBU_57}, None) == ""
 
 
-def test_a_missing_client_library():
+def test_missing_client_library():
     versions = dict(BASE, celery="5.7.0", kombu="5.7.0")
     problem = remote.misfit(versions, {"celery": [], "kombu": KOMBU_57}, "redis")
     assert problem == "kombu 5.7.0 needs redis<9.0.0,>=6.4.0, which is not installed"
     assert remote.remedy(versions, "redis") == "install celery[redis]==5.7.0 again, with all that it needs"
 
 
-def test_no_celery():
+def test_missing_celery():
     assert remote.misfit({}, {}, None) == "celery is not installed in this virtual environment"
     assert remote.remedy({}, None) == "install celery into the virtual environment"
 
@@ -96,15 +96,17 @@ def test_queues_without_any_setting():
     assert remote.queues("celery", {"a": {}, "b": {}}, None, {}, {}) == ["a", "b", "celery"]
 
 
-def test_a_failed_import_names_the_line_of_the_application(tmp_path):
+def test_failed_import_names_the_line_of_the_application(tmp_path):
     path = tmp_path / "shop.py"
     path.write_text("import os\nraise RuntimeError('redis://:hunter22@h/0')\n")
     with pytest.raises(RuntimeError) as caught:
         exec(compile(path.read_text(), str(path), "exec"))
-    told = remote.failure(caught.value)
-    assert told["imported"] is False
-    assert told["error_line"] == "RuntimeError: redis://:***@h/0"
-    assert told["error"] == "the application does not import: RuntimeError: redis://:***@h/0 ({0}, line 2)".format(path)
+    failure = remote.failure(caught.value)
+    assert failure["imported"] is False
+    assert failure["error_line"] == "RuntimeError: redis://:***@h/0"
+    assert failure["error"] == "the application does not import: RuntimeError: redis://:***@h/0 ({0}, line 2)".format(
+        path
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def source(tmp_path):
     return tmp_path
 
 
-def test_the_revision_is_of_the_content(source):
+def test_revision_is_of_the_content(source):
     versions = {"celery": "5.7.0"}
     first = remote.revision(str(source), versions)
     assert re.fullmatch("[0-9a-f]{64}", first)
@@ -162,13 +164,13 @@ def test_the_revision_is_of_the_content(source):
         lambda source: (source / "new").write_text(""),
     ],
 )
-def test_the_revision_is_of_the_names(source, change):
+def test_revision_is_of_the_names(source, change):
     first = remote.revision(str(source), {})
     change(source)
     assert remote.revision(str(source), {}) != first
 
 
-def test_the_revision_is_of_the_distributions():
+def test_revision_is_of_the_distributions():
     assert remote.revision(None, {"a": "1"}) != remote.revision(None, {"a": "2"})
     assert remote.revision(None, {"a": "1", "b": "1"}) == remote.revision(None, {"b": "1", "a": "1"})
 
@@ -186,7 +188,7 @@ def test_flower_is_no_part_of_the_application():
     assert remote.of_the_application(versions, required) == versions
 
 
-def test_the_revision_is_bounded(source, monkeypatch):
+def test_revision_is_bounded(source, monkeypatch):
     monkeypatch.setattr(remote, "MOST_BYTES", 0)
     first = remote.revision(str(source), {})
     (source / "shop" / "tasks.py").write_text("eno")
