@@ -17,9 +17,9 @@ import json
 import sys
 from pathlib import Path
 
-told = json.loads(Path(sys.argv[1]).read_text())
+result = json.loads(Path(sys.argv[1]).read_text())
 print("%-24s %-34s %-8s %8s %6s %6s" % ("incident", "verdict", "action", "healed", "lost", "others"))
-for row in told["incidents"]:
+for row in result["incidents"]:
     right = "" if row["verdict"] == row["expected"] else "   expected " + row["expected"]
     healed = "%d s" % row["seconds"] if row["seconds"] is not None else "-"
     others = len(row["healthy_touched"])
@@ -27,7 +27,7 @@ for row in told["incidents"]:
         "%-24s %-34s %-8s %8s %6d %6d%s"
         % (row["incident"], row["verdict"], row["action"], healed, row["tasks_lost"], others, right)
     )
-if told["median_seconds"] is not None:
-    print("from the fault until healed: median %d s, worst %d s" % (told["median_seconds"], told["worst_seconds"]))
+if result["median_seconds"] is not None:
+    print("from the fault until healed: median %d s, worst %d s" % (result["median_seconds"], result["worst_seconds"]))
 PYTHON
 exit "$status"

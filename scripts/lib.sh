@@ -101,7 +101,7 @@ copy_tree() {
 }
 
 # need_programs PROGRAM...: each has the name of its Debian package, or is given as program:package.
-# Root on Debian gets what is missing; anybody else is told.
+# Root on Debian gets what is missing; anybody else gets a message.
 need_programs() {
     local program packages=()
     for program in "$@"; do

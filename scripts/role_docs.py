@@ -218,8 +218,8 @@ def with_table(role: Role) -> str:
 
 
 def tables(role: Role) -> str:
-    told = [table(role, entry, spec) for entry, spec in role.entries.items()]
-    return "\n".join([*told, *given_table(role)])
+    parts = [table(role, entry, spec) for entry, spec in role.entries.items()]
+    return "\n".join([*parts, *given_table(role)])
 
 
 def given_table(role: Role) -> list[str]:

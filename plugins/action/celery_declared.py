@@ -22,7 +22,7 @@ ARGUMENTS = dict({name: {"type": "list", "elements": "str"} for name in PLACES},
 
 
 class ActionModule(ActionBase):
-    """Tell what the inventory declares."""
+    """Report what the inventory declares."""
 
     TRANSFERS_FILES = False
     _requires_connection = False

@@ -57,10 +57,10 @@ class ActionModule(ActionBase):
         result["visibility_timeout"] = evidence["broker"]["facts"]["visibility_timeout"]
         return result
 
-    def _keep(self, path: str | None, told: dict[str, Any]) -> None:
+    def _keep(self, path: str | None, data: dict[str, Any]) -> None:
         """Write it to the file, where one is named."""
         if path and not self._task.check_mode:
-            _write(path, told)
+            _write(path, data)
 
     def _looks(self, params: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return by host what is known of it: from a look that is taken now, or from one that was registered."""
@@ -95,12 +95,12 @@ def _refuse_policy(given: dict[str, Any]) -> None:
         raise AnsibleActionFail(f"policy has samples: {samples}; a verdict needs at least 2")
 
 
-def _write(path: str, told: dict[str, Any]) -> None:
+def _write(path: str, data: dict[str, Any]) -> None:
     """Replace the file at once, readable for its owner and group."""
     directory = os.path.dirname(os.path.abspath(path))
     os.makedirs(directory, mode=0o750, exist_ok=True)
     number, part = tempfile.mkstemp(dir=directory)
     with os.fdopen(number, "w", encoding="utf-8") as stream:
-        json.dump(told, stream, indent=1)
+        json.dump(data, stream, indent=1)
     os.chmod(part, 0o640)
     os.replace(part, path)

@@ -39,8 +39,8 @@ class ActionModule(ActionBase):
         return result
 
     def _service(self, template: str, service: dict[str, Any], task_vars: Any) -> dict[str, Any]:
-        told = {key: service[key] for key in KEYS if key in service}
-        return dict(told, log_file=service["created_log"], unit=self._render(template, task_vars, service=service))
+        values = {key: service[key] for key in KEYS if key in service}
+        return dict(values, log_file=service["created_log"], unit=self._render(template, task_vars, service=service))
 
     def _file(self, file: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         content = self._render(file["src"], task_vars)

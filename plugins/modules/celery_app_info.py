@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: celery_app_info
-short_description: Tell whether a Celery application imports and reaches its broker
+short_description: Report whether a Celery application imports and reaches its broker
 version_added: 0.1.0
 author:
   - The taskfleet.celery contributors (@taskfleet)
 description:
-  - Imports the application in its virtual environment as its user, and tells what it is.
+  - Imports the application in its virtual environment as its user, and reports what it is.
   - Asks its broker and its result backend step by step whether they answer, and names the step that failed.
   - Does not fail when the application does not import or a peer does not answer, but says so. It fails when the
     interpreter cannot be started.
@@ -179,7 +179,7 @@ result_backend:
       returned: success
       sample: redis
     reachable:
-      description: Whether it answers. Null when there is none, or when it cannot be told.
+      description: Whether it answers. Null when there is none, or when that is unknown.
       type: bool
       returned: success
       sample: true
@@ -273,8 +273,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.module im
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import app as helper
 
 
-def complete(told, outcome, app):
-    """Return the result with all its keys, whatever the helper did not come to tell."""
+def complete(reply, outcome, app):
+    """Return the result with all its keys, even those that the helper did not reach."""
     unknown = {"reachable": None, "layer": "unknown", "error": ""}
     result = {
         "app": {"imported": False, "error": "", "error_line": "", "name": app, "main": None},
@@ -289,9 +289,9 @@ def complete(told, outcome, app):
         "beat_entries": None,
         "revision": "",
     }
-    result.update((name, value) for name, value in told.items() if name in result)
+    result.update((name, value) for name, value in reply.items() if name in result)
     if outcome.error:
-        stage = told.get("stage")
+        stage = reply.get("stage")
         if stage in ("broker", "result_backend"):
             result[stage].update(reachable=False, layer="protocol", error=outcome.message)
         elif stage != "require":

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: celery_beat_info
-short_description: Tell what beat is to send, and what it sent last
+short_description: Report what beat is to send, and what it sent last
 version_added: 0.1.0
 author:
   - The taskfleet.celery contributors (@taskfleet)
 description:
-  - Tells how many beats run on the host, which scheduler the application has, and of every entry of the schedule when
+  - Reports how many beats run on the host, which scheduler the application has, and of every entry of the schedule when
     it ran last, how often, and when it is due.
   - Reads a copy of the schedule file, so that a beat that runs is not disturbed. A file that is damaged or cannot be
     read is reported.
@@ -105,7 +105,7 @@ beats:
       type: str
       sample: main
     app:
-      description: The application, as C(celery -A) got it, or an empty text where the process does not tell.
+      description: The application, as C(celery -A) got it, or an empty text where the process does not say.
       returned: always
       type: str
       sample: shop.celery
@@ -238,7 +238,7 @@ schedule:
         due_in:
           description:
             - Seconds until it is due after the last run that is known, below 0 when that is over. Beat can have sent it
-              since it wrote its file. Null where that cannot be told.
+              since it wrote its file. Null where that is unknown.
           returned: success
           type: float
           sample: 12.5
@@ -373,17 +373,17 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._observe.processe
 
 
 def complete(outcome):
-    """Return the result with all its keys, whatever the helper did not come to tell."""
-    told = outcome.result or {}
+    """Return the result with all its keys, even those that the helper did not reach."""
+    reply = outcome.result or {}
     schedule = {"source": None, "readable": None, "error": "", "written_by": None, "lock": None, "entries": []}
-    schedule.update(told.get("schedule", {}))
-    if outcome.error and told.get("stage") == "schedule":
+    schedule.update(reply.get("schedule", {}))
+    if outcome.error and reply.get("stage") == "schedule":
         # A damaged dbm can take the process that reads it down.
         schedule.update(readable=False, error=outcome.message)
-    problem = told.get("problem") or outcome.message
+    problem = reply.get("problem") or outcome.message
     return {
-        "scheduler": told.get("scheduler"),
-        "configured": told.get("configured"),
+        "scheduler": reply.get("scheduler"),
+        "configured": reply.get("configured"),
         "schedule": schedule,
         "probe": {"ok": not problem, "error": problem},
         "app_output_tail": outcome.tail,

@@ -46,7 +46,7 @@ options:
     description:
       - V(pool_restart) replaces the pool's processes. Needs the setting C(worker_pool_restarts) and the prefork pool.
         Celery ends a process after the task that it runs next, so that of a pool with little work some stay, and the
-        command is told to be unfinished.
+        command is reported as unfinished.
       - V(pool_grow) and V(pool_shrink) bring the pool to O(concurrency), unless it is as large, or as small, already.
         The solo and threads pools and a pool with an autoscaler are refused, and gevent before Celery 5.7.
       - V(autoscale) moves the limits of the autoscaler to O(minimum) and O(maximum). Needs a worker that was started

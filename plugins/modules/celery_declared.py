@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: celery_declared
-short_description: Tell what the inventory declares of its applications
+short_description: Report what the inventory declares of its applications
 version_added: 0.1.0
 author: taskfleet maintainers (@taskfleet)
 description:

@@ -13,7 +13,7 @@ author:
   - The taskfleet.celery contributors (@taskfleet)
 description:
   - Asks the workers and the broker from the host, at least twice over one connection. On the controller it joins the
-    answers with what M(taskfleet.celery.celery_host_info) told of the hosts, and gives each expected worker one verdict,
+    answers with what M(taskfleet.celery.celery_host_info) found on the hosts, and gives each expected worker one verdict,
     with the evidence that decided it, the cause, the remedy and a page of the runbook.
   - A worker is called V(stuck) only on two samples and a signal from outside the control plane. Missing evidence never
     speaks against anybody, and is named in RV(report.nodes[].evidence).
@@ -41,7 +41,7 @@ options:
     default: ""
   expected:
     description:
-      - The workers that must be there. A worker that answers and is not among them is told as unexpected.
+      - The workers that must be there. A worker that answers and is not among them is reported as unexpected.
     type: list
     elements: dict
     default: []
@@ -139,7 +139,7 @@ options:
     default: []
   host:
     description:
-      - The host of O(host_evidence) that the module runs on. Its clock is then set right by what was told of it.
+      - The host of O(host_evidence) that the module runs on. Its clock is then set right by what was measured there.
     type: str
     default: ""
   queues:
@@ -158,7 +158,7 @@ options:
     default: {}
   earlier_problem:
     description:
-      - RV(problem) of an attempt from another host, which is told in place of the problem of this one.
+      - RV(problem) of an attempt from another host, which is reported in place of the problem of this one.
     type: str
     default: ""
   evidence_file:
@@ -561,14 +561,14 @@ def main():
     params = module.params
     environment, problem = environment_of(params)
     narrow_no_log(module, environment, params["broker_url"])
-    told, tail, elapsed = {}, "", 0.0
+    reply, tail, elapsed = {}, "", 0.0
     if not problem:
         outcome = try_to_look(module, fleet, question(params), environment)
-        told, tail, elapsed = outcome.result or {}, outcome.tail, outcome.elapsed
-        problem = told.get("problem") or outcome.message
+        reply, tail, elapsed = outcome.result or {}, outcome.tail, outcome.elapsed
+        problem = reply.get("problem") or outcome.message
     # The inventory has the rest.
     params["expected"] = []
-    module.exit_json(changed=False, told=told, problem=problem, app_output_tail=tail, elapsed=round(elapsed, 2))
+    module.exit_json(changed=False, told=reply, problem=problem, app_output_tail=tail, elapsed=round(elapsed, 2))
 
 
 if __name__ == "__main__":

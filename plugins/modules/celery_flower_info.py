@@ -55,7 +55,7 @@ options:
     type: float
     default: 10
 notes:
-  - Flower's API does not tell its release. M(taskfleet.celery.celery_app_info) does.
+  - Flower's API does not report its release. M(taskfleet.celery.celery_app_info) does.
 seealso:
   - module: taskfleet.celery.celery_inspect_info
 """
@@ -119,12 +119,12 @@ workers:
   type: dict
   sample: {"w1@worker-1": true}
 broker:
-  description: What Flower's answers tell about its broker.
+  description: What Flower's answers say about its broker.
   returned: success
   type: dict
   contains:
     reachable:
-      description: Whether Flower reaches it. Null where that cannot be told.
+      description: Whether Flower reaches it. Null where that is unknown.
       returned: success
       type: bool
       sample: true
@@ -189,8 +189,8 @@ def main():
     flower = Flower(
         params["url"], params["url_prefix"], params["username"], params["password"], params["validate_certs"]
     )
-    told = look(flower, Clock(params["timeout"]), params["refresh"])
-    module.exit_json(changed=False, elapsed=round(time.monotonic() - began, 2), **told)
+    found = look(flower, Clock(params["timeout"]), params["refresh"])
+    module.exit_json(changed=False, elapsed=round(time.monotonic() - began, 2), **found)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ options:
   name:
     description:
       - The application's name, the prefix of its services (C(celery_app_name) of the roles).
-      - Without it, only RV(processes), RV(strays) and RV(clock) are told, and nothing waits.
+      - Without it, only RV(processes), RV(strays) and RV(clock) are returned, and nothing waits.
     type: str
   app:
     description:
@@ -54,7 +54,7 @@ options:
     default: [worker, beat, flower]
   instances:
     description:
-      - Names of the workers that are expected here. One that is not there is told as such.
+      - Names of the workers that are expected here. One that is not there is reported as missing.
       - Those whose service files the roles wrote are found without it.
     type: list
     elements: str
@@ -80,7 +80,7 @@ options:
     type: path
   log_dir:
     description:
-      - Directory of the log files, for services of which the service manager does not tell the file.
+      - Directory of the log files, for services of which the service manager does not know the file.
     type: path
   broker_url:
     description:
@@ -96,12 +96,12 @@ options:
       - The default is E(TASKFLEET_HEARTBEAT) of the service.
     type: str
   directories:
-    description: Directories whose free space is told, as that of the logs and of the state.
+    description: Directories whose free space is reported, as that of the logs and of the state.
     type: list
     elements: path
     default: []
   log_lines:
-    description: How many of the last lines of each log are told at most.
+    description: How many of the last lines of each log are returned at most.
     type: int
     default: 20
   log_bytes:
@@ -315,7 +315,7 @@ instances:
           type: int
           sample: 1
         wchan:
-          description: The kernel's function that its main thread waits in. Null where the kernel does not tell.
+          description: The kernel's function that its main thread waits in. Null where the kernel does not say.
           returned: success
           type: str
           sample: ep_poll
@@ -608,7 +608,7 @@ processes:
       type: str
       sample: main
     app:
-      description: The application, as C(celery -A) got it, or an empty text where the process does not tell.
+      description: The application, as C(celery -A) got it, or an empty text where the process does not say.
       returned: always
       type: str
       sample: shop.celery

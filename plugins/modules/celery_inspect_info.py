@@ -148,7 +148,7 @@ nodes:
           returned: success
           sample: 1789000000.5
         acknowledged:
-          description: Whether the broker was told that the message arrived.
+          description: Whether the arrival of the message was acknowledged to the broker.
           type: bool
           returned: success
           sample: true
@@ -192,7 +192,7 @@ nodes:
     stats:
       description:
         - The worker's statistics, with snake_case keys and without passwords.
-        - C(rusage) is left out; M(taskfleet.celery.celery_host_info) tells of processor and memory, for each process. Of
+        - C(rusage) is left out; M(taskfleet.celery.celery_host_info) reports processor and memory, for each process. Of
           C(broker), what C(conf) has is left out.
       type: dict
       returned: when asked for
@@ -317,7 +317,7 @@ duplicates:
   sample: []
 duplicate_pids:
   description:
-    - By name in RV(duplicates) the main process ids, as far as they have been told.
+    - By name in RV(duplicates) the main process ids, as far as they are known.
     - On RabbitMQ with kombu before 5.6 two processes of one name take turns at answering, so they show only when
       O(methods) has V(stats).
   returned: success
@@ -417,12 +417,12 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import in
 
 
 def complete(outcome, awaited, methods):
-    """Return the result with all its keys, whatever the helper did not come to tell."""
-    told = outcome.result or {}
-    problem = told.get("problem") or outcome.message
+    """Return the result with all its keys, even those that the helper did not reach."""
+    reply = outcome.result or {}
+    problem = reply.get("problem") or outcome.message
     return dict(
-        summary(unpack(told), awaited, methods, told.get("pids", [])),
-        broker=broker_of(told),
+        summary(unpack(reply), awaited, methods, reply.get("pids", [])),
+        broker=broker_of(reply),
         probe={"ok": not problem, "error": problem},
         app_output_tail=outcome.tail,
         elapsed=round(outcome.elapsed, 2),

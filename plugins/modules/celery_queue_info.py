@@ -16,7 +16,7 @@ description:
   - What cannot be known is null, and RV(queues.unknown) says why. It is never zero. A broker that does not answer, or
     refuses, gives no numbers at all, and RV(broker) says at which layer it failed.
   - On Redis a queue is one list for each priority. All of them are counted, together with what workers have taken.
-  - On RabbitMQ AMQP tells of a queue how many messages are ready and how many consumers there are. The rest takes
+  - On RabbitMQ AMQP says of a queue how many messages are ready and how many consumers there are. The rest takes
     O(management_url).
 extends_documentation_fragment:
   - taskfleet.celery._attributes
@@ -105,7 +105,7 @@ queues:
     consumers:
       description:
         - How many consumers the queue has.
-        - On Redis it is V(0) when no client at all waits for messages, and null otherwise, as Redis does not tell which
+        - On Redis it is V(0) when no client at all waits for messages, and null otherwise, as Redis does not say which
           queues a client waits for. RV(clients) are the clients.
       type: int
       returned: success
@@ -113,7 +113,7 @@ queues:
     by_priority:
       description:
         - How many messages wait, by priority. On Redis the priority is the step that kombu rounds down to, and V(0) goes
-          first. On RabbitMQ the highest goes first, and it is null unless the management API tells.
+          first. On RabbitMQ the highest goes first, and it is null unless the management API reports it.
       type: dict
       returned: success
       sample: {"0": 10, "3": 0, "6": 2, "9": 0}
@@ -122,7 +122,7 @@ queues:
         - Seconds since a worker took the oldest message that is not acknowledged, or since the next message was sent, if
           that says so; the greater of the two. Null when neither is known.
         - Celery puts no time into its messages. How long a message waits is therefore known only where the application
-          sets the property C(timestamp). RabbitMQ tells only the latter, through the management API.
+          sets the property C(timestamp). RabbitMQ reports only the latter, through the management API.
       type: int
       returned: success
       sample: 35
@@ -281,16 +281,16 @@ def main():
     params = module.params
     if not params["app"] and not params["queues"]:
         module.fail_json(msg="queues is empty, and without app no queue is known; name the queues in queues")
-    told, outcome = ask(module, info, queues=params["queues"], management_url=params["management_url"])
+    reply, outcome = ask(module, info, queues=params["queues"], management_url=params["management_url"])
     module.exit_json(
         changed=False,
-        queues=told.get("queues", {}),
-        clients=told.get("clients"),
-        unacked=told.get("unacked"),
-        unattributed=told.get("unattributed"),
-        broker=told["broker"],
-        management=dict(NOT_ASKED, **told.get("management", {})),
-        probe=told["probe"],
+        queues=reply.get("queues", {}),
+        clients=reply.get("clients"),
+        unacked=reply.get("unacked"),
+        unattributed=reply.get("unattributed"),
+        broker=reply["broker"],
+        management=dict(NOT_ASKED, **reply.get("management", {})),
+        probe=reply["probe"],
         app_output_tail=outcome.tail,
         elapsed=round(outcome.elapsed, 2),
     )

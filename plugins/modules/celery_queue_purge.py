@@ -186,15 +186,15 @@ def main():
     if not params["dump_to"].startswith("/"):
         module.fail_json(msg="dump_to is {dump_to}; expected an absolute path".format(**params), kind="refused")
     params["queues"] = sorted(set(params["queues"]))
-    told, outcome = move(module, purge, dump_to=params["dump_to"], check=module.check_mode)
-    for warning in told["warnings"]:
+    reply, outcome = move(module, purge, dump_to=params["dump_to"], check=module.check_mode)
+    for warning in reply["warnings"]:
         module.warn(warning)
     module.exit_json(
-        changed=any(told["purged"].values()),
-        purged=told["purged"],
-        dump_to=told["dump_to"],
-        diff={"before": depths(told["purged"], 1), "after": depths(told["purged"], 0)},
-        broker=told["broker"],
+        changed=any(reply["purged"].values()),
+        purged=reply["purged"],
+        dump_to=reply["dump_to"],
+        diff={"before": depths(reply["purged"], 1), "after": depths(reply["purged"], 0)},
+        broker=reply["broker"],
         app_output_tail=outcome.tail,
         elapsed=round(outcome.elapsed, 2),
     )

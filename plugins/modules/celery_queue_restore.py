@@ -148,13 +148,13 @@ def main():
     params = module.params
     if not params["dump_from"].startswith("/"):
         module.fail_json(msg="dump_from is {dump_from}; expected an absolute path".format(**params), kind="refused")
-    told, outcome = move(module, restore, dump_from=params["dump_from"], check=module.check_mode)
+    reply, outcome = move(module, restore, dump_from=params["dump_from"], check=module.check_mode)
     module.exit_json(
-        changed=any(told["restored"].values()),
-        restored=told["restored"],
-        messages=told["messages"],
-        diff={"before": depths(told["restored"], 0), "after": depths(told["restored"], 1)},
-        broker=told["broker"],
+        changed=any(reply["restored"].values()),
+        restored=reply["restored"],
+        messages=reply["messages"],
+        diff={"before": depths(reply["restored"], 0), "after": depths(reply["restored"], 1)},
+        broker=reply["broker"],
         app_output_tail=outcome.tail,
         elapsed=round(outcome.elapsed, 2),
     )

@@ -153,10 +153,10 @@ def main():
     params = module.params
 
     services = params["services"]
-    told = [untouched(one) for one in services]
+    results = [untouched(one) for one in services]
     if services and not module.check_mode:
-        told = take_all(lambda: manager_named(params["manager"], params), services, params["quit_patience"])
-    module.exit_json(changed=any(one["action"] != "stacks" for one in services), services=told)
+        results = take_all(lambda: manager_named(params["manager"], params), services, params["quit_patience"])
+    module.exit_json(changed=any(one["action"] != "stacks" for one in services), services=results)
 
 
 if __name__ == "__main__":

@@ -71,11 +71,11 @@ options:
     description: User that owns the log files. Left out, ownership is not changed.
     type: str
   environment_file:
-    description: Environment file that the services share. Its content counts as part of what a process was told.
+    description: Environment file that the services share. Its content counts as part of what a process was started with.
     type: path
     required: true
   revision:
-    description: Revision of the application's code. It counts as part of what a process was told.
+    description: Revision of the application's code. It counts as part of what a process was started with.
     type: str
     default: ""
   services:

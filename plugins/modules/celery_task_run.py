@@ -124,7 +124,7 @@ sent:
   sample: true
 state:
   description:
-    - The task's state as the result backend tells it, such as V(SUCCESS), V(FAILURE), V(REVOKED), V(PENDING).
+    - The task's state as the result backend has it, such as V(SUCCESS), V(FAILURE), V(REVOKED), V(PENDING).
       V(UNKNOWN) without a result backend that can be read, and when nothing was sent.
   returned: success
   type: str
@@ -231,7 +231,7 @@ result_backend:
       returned: success
       sample: redis
     reachable:
-      description: Whether it answers. Null when there is none, or when it cannot be told.
+      description: Whether it answers. Null when there is none, or when that is unknown.
       type: bool
       returned: success
       sample: true
@@ -271,8 +271,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.task_outc
 
 
 def complete(outcome, task_id, check_mode):
-    """Return the result with all its keys, whatever the helper did not come to tell."""
-    told = outcome.result or {}
+    """Return the result with all its keys, even those that the helper did not reach."""
+    reply = outcome.result or {}
     peer = {"url": None, "reachable": None, "layer": "unknown", "error": ""}
     result = {
         "task_id": task_id,
@@ -284,9 +284,9 @@ def complete(outcome, task_id, check_mode):
         "broker": dict(peer, transport=None),
         "result_backend": dict(peer, type=None),
     }
-    result.update(classify("UNKNOWN", bool(told.get("sent")), readable=False))
-    result.update((name, value) for name, value in told.items() if name in result)
-    problem = told.get("problem") or outcome.message or result["broker"]["error"]
+    result.update(classify("UNKNOWN", bool(reply.get("sent")), readable=False))
+    result.update((name, value) for name, value in reply.items() if name in result)
+    problem = reply.get("problem") or outcome.message or result["broker"]["error"]
     if check_mode and not problem:
         result.update(reason="", message="")
     elif not result["message"] or outcome.error:

@@ -1,1 +1,1 @@
-"""The test system: which parts there are, how they are run side by side, and what is told and kept of them."""
+"""The test system: which parts there are, how they are run side by side, and what is reported and kept of them."""

@@ -50,7 +50,7 @@ class Passes:
         self._forget_old_trees()
 
     def add(self, outcome):
-        """Keep a part that passed, also at its second try, which is told again whenever it is kept."""
+        """Keep a part that passed, also at its second try, which is reported again whenever it is kept."""
         row = {
             "part": outcome.part.name,
             "passed": outcome.passed,

@@ -46,13 +46,13 @@ def applications(hosts, places, app=None):
         ``flower`` the hosts where they shall run, ``flower_urls`` by host where Flower is asked on it.
     :raises DeclarationError: a variable of a host is of another type than VARIABLES says, or no set of timeouts.
     """
-    told = {}
+    found = {}
     for host, variables in hosts.items():
         has = {name: _value(host, name, variables) for name in VARIABLES}
         name = has["celery_app_name"] or app
         if not name:
             continue
-        one = told.setdefault(name, {"instances": [], "names": {}, "beat": [], "flower": [], "flower_urls": {}})
+        one = found.setdefault(name, {"instances": [], "names": {}, "beat": [], "flower": [], "flower_urls": {}})
         if host in places["workers"]:
             declared = _instances(has, host, name)
             one["instances"] += declared
@@ -62,10 +62,10 @@ def applications(hosts, places, app=None):
                 one[kind].append(host)
         if host in one["flower"]:
             one["flower_urls"][host] = _flower_url(has)
-    for one in told.values():
+    for one in found.values():
         one["nodes"] = [node["node"] for node in one["instances"]]
         one["queues"] = sorted({queue for node in one["instances"] for queue in _names(node["queues"])})
-    return told
+    return found
 
 
 def _value(host, name, variables):

@@ -76,7 +76,7 @@ def _worker_environment(one, own, sentinel):
 
 
 def _sentinel(own, heartbeat, start_grace, run_dir, directory, digest, pythonpath):
-    """Return what a process with a sentinel is told.
+    """Return the settings of a process with a sentinel.
 
     :param dict own: the environment of the process without it.
     :param str heartbeat: name of its heartbeat file in ``run_dir``.

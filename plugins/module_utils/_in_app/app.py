@@ -355,10 +355,10 @@ def revision(folder, versions):
         try:
             size = os.lstat(full).st_size
             budget -= size
-            told = content(full) if budget > 0 else b""
+            data = content(full) if budget > 0 else b""
         except OSError:
-            size, told = 0, b"unreadable"
-        digest.update("{0}\0{1}\0".format(path, size).encode("utf-8", "surrogateescape") + told)
+            size, data = 0, b"unreadable"
+        digest.update("{0}\0{1}\0".format(path, size).encode("utf-8", "surrogateescape") + data)
     return digest.hexdigest()
 
 

@@ -43,18 +43,18 @@ def check_backend(app, broker, seconds):
     """Return url, type, reachable, layer and error of the application's result backend."""
     setting = app.conf.result_backend
     text = setting if isinstance(setting, str) else type(setting).__name__ if setting else "disabled"
-    told = {"url": mask(text), "type": text.partition("://")[0]}
+    result = {"url": mask(text), "type": text.partition("://")[0]}
     # From Celery 5.5 on, a database backend otherwise waits here for its database, to make its tables.
     app.conf.database_create_tables_at_setup = False
     try:
         backend = app.backend
         kind = backend_kind({"{0.__module__}.{0.__name__}".format(cls) for cls in type(backend).__mro__})
     except Exception as error:
-        return dict(told, **answer(False, "client", sentence(error)))
+        return dict(result, **answer(False, "client", sentence(error)))
     if kind == "disabled":
-        return dict(told, type="disabled", **answer(None, "none"))
+        return dict(result, type="disabled", **answer(None, "none"))
     if kind == "rpc":
-        return dict(told, reachable=broker["reachable"], layer=broker["layer"], error=broker["error"])
+        return dict(result, reachable=broker["reachable"], layer=broker["layer"], error=broker["error"])
     clock = Clock(seconds)
     checks = {
         "redis": lambda: _backend_redis(backend, clock),
@@ -65,8 +65,8 @@ def check_backend(app, broker, seconds):
         "file": lambda: check_sqlite(os.path.join(os.fsdecode(backend.path), "probe")),
     }
     if kind in checks:
-        return dict(told, **ask([checks[kind]]))
-    return dict(told, **_backend_other(text, clock))
+        return dict(result, **ask([checks[kind]]))
+    return dict(result, **_backend_other(text, clock))
 
 
 def _backend_redis(backend, clock):

@@ -49,12 +49,12 @@ def main(arguments, tell):
     source = source_of(scheduler, arguments["schedule_file"])
     if source is None:
         return {"stage": "done"}
-    told = {"source": source, "readable": True, "error": "", "entries": [], "lock": None}
+    schedule = {"source": source, "readable": True, "error": "", "entries": [], "lock": None}
     try:
-        told.update(READERS[source](app, arguments))
+        schedule.update(READERS[source](app, arguments))
     except Exception as error:
-        told.update(readable=False, error=mask(sentence(error)))
-    return {"stage": "done", "schedule": told}
+        schedule.update(readable=False, error=mask(sentence(error)))
+    return {"stage": "done", "schedule": schedule}
 
 
 def bare_app():
@@ -78,13 +78,13 @@ def configured(app):
     """Return the entries of the application's own settings."""
     entries = []
     for name, entry in sorted((app.conf.beat_schedule or {}).items()):
-        told = entry if isinstance(entry, dict) else {"task": getattr(entry, "task", None)}
+        fields = entry if isinstance(entry, dict) else {"task": getattr(entry, "task", None)}
         entries.append(
             {
                 "name": name,
-                "task": told.get("task"),
-                "schedule": described(told.get("schedule", getattr(entry, "schedule", None))),
-                "queue": (told.get("options") or {}).get("queue"),
+                "task": fields.get("task"),
+                "schedule": described(fields.get("schedule", getattr(entry, "schedule", None))),
+                "queue": (fields.get("options") or {}).get("queue"),
             }
         )
     return entries
@@ -118,7 +118,7 @@ def entry_of(entry, enabled=True):
 
 
 def due_in(schedule, last):
-    """Return the seconds until the next run is due, below 0 when it is late, or None where that cannot be told."""
+    """Return the seconds until the next run is due, below 0 when it is late, or None where that is unknown."""
     try:
         # Some times have no zone: the schedule knows which one they are in.
         return round(schedule.remaining_estimate(schedule.maybe_make_aware(last)).total_seconds(), 1)
@@ -163,8 +163,8 @@ def read_copy(path):
             # A beat that is younger than its first write has made the file and put nothing into it.
             entries = store.get("entries", {})
             written = str(store.get("__version__", "")) or None
-    told = [entry_of(entry) for _name, entry in sorted(entries.items())]
-    return {"entries": told, "written_by": written}
+    read = [entry_of(entry) for _name, entry in sorted(entries.items())]
+    return {"entries": read, "written_by": written}
 
 
 def read_redbeat(app, _arguments):

@@ -76,12 +76,12 @@ def check_broker(connection, seconds, keep=False):
 
     if kind == "amqp":
         # RabbitMQ's log gets a warning for each connection that ends before the login, so the steps come after it.
-        told = ask([lambda: login(clock.left() / 2)])
-        if told["reachable"] or told["layer"] in ("auth", "client"):
-            return told
+        reply = ask([lambda: login(clock.left() / 2)])
+        if reply["reachable"] or reply["layer"] in ("auth", "client"):
+            return reply
         port = port or DEFAULT_PORTS["amqps" if tls is not None else "amqp"]
         steps = ask([lambda: check_amqp(host, port, clock, tls)])
-        return told if steps["reachable"] else steps
+        return reply if steps["reachable"] else steps
     steps = []
     if kind == "redis":
         port = port or DEFAULT_PORTS["redis"]
@@ -122,17 +122,17 @@ def first_broker(app, urls, seconds, keep=False):
     problems = []
     for url in urls:
         connection = None
-        told = {"url": mask(url), "transport": url.partition("://")[0]}
+        broker = {"url": mask(url), "transport": url.partition("://")[0]}
         try:
-            if told["transport"].startswith("redis"):
+            if broker["transport"].startswith("redis"):
                 # kombu hides why the library does not import.
                 importlib.import_module("redis")
             connection = app.connection_for_write(url)
-            told["transport"] = str(connection.transport_cls)
+            broker["transport"] = str(connection.transport_cls)
             tried = check_broker(connection, seconds / len(urls), keep)
         except Exception as error:
             tried = answer(False, "client", sentence(error))
         if tried["reachable"]:
             break
-        problems.append("{0}: {1}".format(told["url"], tried["error"]) if len(urls) > 1 else tried["error"])
-    return dict(told, **dict(tried, error="; ".join(problems))), connection
+        problems.append("{0}: {1}".format(broker["url"], tried["error"]) if len(urls) > 1 else tried["error"])
+    return dict(broker, **dict(tried, error="; ".join(problems))), connection

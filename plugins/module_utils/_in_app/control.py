@@ -119,7 +119,7 @@ class Commander:
             time.sleep(PAUSE)
 
     def after(self, replies):
-        """Return a worker's state, or None when it cannot be told."""
+        """Return a worker's state, or None when it is unknown."""
         if self.name != "shutdown" and any(method not in replies for method, _parameters in self.command.asks):
             return None
         try:

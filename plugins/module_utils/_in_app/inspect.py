@@ -55,7 +55,7 @@ def reach(arguments, clock):
 
 
 def pids(ask, replies, shared):
-    """Return node and process id as often as a process has told them, of the nodes that may be several processes."""
+    """Return node and process id as often as a process has sent them, of the nodes that may be several processes."""
     methods = {}
     for method, node, _reply in replies:
         methods.setdefault(node, []).append(method)

@@ -17,13 +17,13 @@ def file_of(path):
     """Return the files that the schedule consists of, or None."""
     if not path:
         return None
-    told = {"path": path, "error": "", "parts": []}
+    file = {"path": path, "error": "", "parts": []}
     try:
         os.listdir(os.path.dirname(path))
-        told["parts"] = [part_of(part) for part in parts(path)]
+        file["parts"] = [part_of(part) for part in parts(path)]
     except OSError as error:
-        told["error"] = "{0}: {1}".format(error.filename, error.strerror)
-    return told
+        file["error"] = "{0}: {1}".format(error.filename, error.strerror)
+    return file
 
 
 def part_of(path):

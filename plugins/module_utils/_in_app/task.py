@@ -188,7 +188,7 @@ class Run:
         return self.clock.deadline - time.monotonic() - self.keep
 
     def wait(self, ask):
-        """Wait for the result, and otherwise for the task's end as far as the workers tell it."""
+        """Wait for the result, and otherwise for the task's end as far as the workers report it."""
         state, problem, absent = "UNKNOWN", "", 0
         while self.left() > 0:
             if self.readable:
@@ -248,7 +248,7 @@ class Run:
         self.seen = found(self.seen, by_node(replies), self.arguments["task_id"])
 
     def ready(self):
-        """Return how many messages wait in the task's queue, None when that cannot be told."""
+        """Return how many messages wait in the task's queue, None when that is unknown."""
         channel = self.connection.channel()
         try:
             return channel.queue_declare(self.queue, passive=True).message_count

@@ -12,8 +12,8 @@ NOT_FINISHED, UNREADABLE = "not_finished", "result_unreadable"
 
 def found(seen, replies, task_id):
     """Return where a task was seen, out of the workers' replies by node; one that has gone from there has ended."""
-    for node, told in replies.items():
-        reply = told.get("query_task")
+    for node, answers in replies.items():
+        reply = answers.get("query_task")
         if isinstance(reply, dict) and task_id in reply:
             state, info = reply[task_id]
             return {"node": node, "state": state, "time_start": info.get("time_start")}
@@ -24,13 +24,13 @@ def found(seen, replies, task_id):
 
 def classify(state, sent, seen=None, problem="", waiting=None, readable=True):
     """Return state, reason and message, from what the result backend says, the workers and the queue."""
-    told = {"state": state, "reason": "", "message": "", "seen": seen}
+    outcome = {"state": state, "reason": "", "message": "", "seen": seen}
     if not sent:
-        return dict(told, reason=NOT_ENQUEUED)
+        return dict(outcome, reason=NOT_ENQUEUED)
     if state not in ("PENDING", "UNKNOWN"):
-        return told
+        return outcome
     if problem:
-        return dict(told, reason=UNREADABLE, message=problem)
+        return dict(outcome, reason=UNREADABLE, message=problem)
     if seen and seen["state"] != "ended":
         reason, text = NOT_FINISHED, "{node} has it, {state}".format(**seen)
     elif seen:
@@ -48,4 +48,4 @@ def classify(state, sent, seen=None, problem="", waiting=None, readable=True):
             if readable
             else "; without a result backend that can be read its outcome cannot be known"
         )
-    return dict(told, reason=reason, message=text)
+    return dict(outcome, reason=reason, message=text)

@@ -160,8 +160,8 @@ class Supervisor:
         """What supervisor says of each, in the form of ``_systemd``; what supervisor does not count is None."""
         wanted = set(names)
         entries = self._call("getAllProcessInfo", timeout=timeout - MARGIN) if wanted else []
-        told = {entry["name"]: _evidence(entry) for entry in entries if entry["name"] in wanted}
-        return {name: told.get(name, _UNKNOWN) for name in names}
+        found = {entry["name"]: _evidence(entry) for entry in entries if entry["name"] in wanted}
+        return {name: found.get(name, _UNKNOWN) for name in names}
 
     def start(self, name, timeout):
         """Start one and wait at most ``timeout`` seconds until it counts as started (``startsecs``)."""

@@ -121,7 +121,7 @@ class Systemd:
         return status
 
     def evidence(self, names, timeout):
-        """What systemd says of each, as ``_evidence`` tells it. Changes nothing; a unit it does not know is told, too."""
+        """What systemd says of each, as ``_evidence`` returns it. Changes nothing; a unit it does not know is included."""
         if not names:
             return {}
         argv = ["systemctl", "show", "--property=" + ",".join(_EVIDENCE), *[name + SUFFIX for name in names]]

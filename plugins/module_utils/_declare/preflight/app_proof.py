@@ -154,7 +154,7 @@ def _visibility(info: dict[str, Any], timeouts: dict[str, Any]) -> list[Problem]
 
 
 def _heartbeat(info: dict[str, Any]) -> list[Problem]:
-    heartbeat = (info.get("conf") or {}).get("broker_heartbeat", "not told")
+    heartbeat = (info.get("conf") or {}).get("broker_heartbeat", "unknown")
     if not is_amqp((info.get("broker") or {}).get("url")) or heartbeat not in (0, None):
         return []
     return [

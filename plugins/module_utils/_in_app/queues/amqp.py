@@ -51,20 +51,20 @@ class AmqpQueues:
         """Return what a passive declaration says of a queue; RabbitMQ closes the channel of one that fails."""
         from amqp.exceptions import ChannelError, NotFound
 
-        told = unknown_queue()
+        found = unknown_queue()
         channel = self.connection.channel()
         try:
-            _name, told["ready"], told["consumers"] = channel.queue_declare(name, passive=True)
+            _name, found["ready"], found["consumers"] = channel.queue_declare(name, passive=True)
         except NotFound as error:
             # A quorum queue without its leader is not found, either.
             down = "no queue" not in str(error)
-            return dict(told, error=sentence(error)) if down else dict(told, exists=False)
+            return dict(found, error=sentence(error)) if down else dict(found, exists=False)
         except ChannelError as error:
-            return dict(told, error=sentence(error))
+            return dict(found, error=sentence(error))
         channel.close()
-        told["exists"] = True
-        told["unknown"] = dict.fromkeys(("unacked", "by_priority", "oldest_age", "type"), ONLY_MANAGEMENT)
-        return told
+        found["exists"] = True
+        found["unknown"] = dict.fromkeys(("unacked", "by_priority", "oldest_age", "type"), ONLY_MANAGEMENT)
+        return found
 
 
 class Management:
@@ -88,19 +88,19 @@ class Management:
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def tell(self, queues):
-        """Fill in what AMQP did not tell, and return url, reachable, layer and error of the API."""
-        told = dict(answer(True, "ok"), url=self.base)
+        """Fill in what AMQP does not report, and return url, reachable, layer and error of the API."""
+        result = dict(answer(True, "ok"), url=self.base)
         for name, queue in queues.items():
             if queue["exists"]:
                 try:
                     queue.update(managed(self.ask(name), queue, time.time()))
                 except (OSError, ValueError) as error:
-                    told.update(answer(*failed(error)))
-                    reason = "the management API failed: " + told["error"]
+                    result.update(answer(*failed(error)))
+                    reason = "the management API failed: " + result["error"]
                     queue["unknown"] = dict.fromkeys(queue["unknown"], reason)
-                    if told["reachable"] is False:
+                    if result["reachable"] is False:
                         break
-        return told
+        return result
 
     def ask(self, name):
         """Return what the API says of one queue."""
@@ -124,19 +124,19 @@ def failed(error):
     return False, "protocol", sentence(error)
 
 
-def managed(told, queue, now):
+def managed(reply, queue, now):
     """Return the fields of a queue that the management API knows. AMQP's own numbers are newer and stay."""
-    known = {"unacked": told.get("messages_unacknowledged"), "type": told.get("type"), "unknown": {}}
-    lengths = (told.get("backing_queue_status") or {}).get("priority_lengths")
+    known = {"unacked": reply.get("messages_unacknowledged"), "type": reply.get("type"), "unknown": {}}
+    lengths = (reply.get("backing_queue_status") or {}).get("priority_lengths")
     if isinstance(lengths, dict) and sum(lengths.values()) == queue["ready"]:
         known["by_priority"] = {str(step): lengths[step] for step in sorted(lengths, key=int)}
     elif isinstance(lengths, dict):
         known["unknown"]["by_priority"] = BEHIND
-    elif not (told.get("arguments") or {}).get("x-max-priority"):
+    elif not (reply.get("arguments") or {}).get("x-max-priority"):
         known["by_priority"] = {"0": queue["ready"]}
     else:
         known["unknown"]["by_priority"] = NO_PRIORITIES
-    sent = told.get("head_message_timestamp")
+    sent = reply.get("head_message_timestamp")
     if isinstance(sent, (int, float)):
         known.update(oldest_age=max(int(now - sent), 0), oldest_age_of="ready")
     else:

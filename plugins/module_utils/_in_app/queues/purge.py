@@ -34,13 +34,13 @@ def purge(store, names, path, check, clock):
     if earlier and not earlier.deleted:
         return finish(store, earlier, names, check)
     waiting, warnings = store.waiting(names, clock)
-    told = {"purged": waiting, "dump_to": path if any(waiting.values()) else None, "warnings": warnings}
-    if told["dump_to"] and earlier:
+    result = {"purged": waiting, "dump_to": path if any(waiting.values()) else None, "warnings": warnings}
+    if result["dump_to"] and earlier:
         raise Refusal("{0} holds an earlier purge, and is never written over; choose another dump_to".format(path))
-    if told["dump_to"] and not check:
-        told["purged"] = dict(dict.fromkeys(names, 0), **write(store, names, path, clock))
-        told["dump_to"] = path if any(told["purged"].values()) else None
-    return told
+    if result["dump_to"] and not check:
+        result["purged"] = dict(dict.fromkeys(names, 0), **write(store, names, path, clock))
+        result["dump_to"] = path if any(result["purged"].values()) else None
+    return result
 
 
 def finish(store, earlier, names, check):

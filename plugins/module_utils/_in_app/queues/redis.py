@@ -69,18 +69,18 @@ class RedisQueues:
         consumers = None if refused or clients else 0
         queues = {}
         for name in names:
-            told = queue_info(counts[name], held[name])
-            told["consumers"] = consumers
+            found = queue_info(counts[name], held[name])
+            found["consumers"] = consumers
             if consumers is None:
-                told["unknown"]["consumers"] = refused or NO_CONSUMERS
+                found["unknown"]["consumers"] = refused or NO_CONSUMERS
             if unacked["problem"]:
-                told["unknown"]["unacked"] = unacked["problem"]
+                found["unknown"]["unacked"] = unacked["problem"]
             else:
-                told["unacked"] = unacked["count"].get(name, 0)
-            told.update(oldest(unacked["age"].get(name), head_age(heads[name], seconds)))
-            if told["oldest_age"] is None:
-                told["unknown"]["oldest_age"] = unacked["problem"] or NO_AGE
-            queues[name] = told
+                found["unacked"] = unacked["count"].get(name, 0)
+            found.update(oldest(unacked["age"].get(name), head_age(heads[name], seconds)))
+            if found["oldest_age"] is None:
+                found["unknown"]["oldest_age"] = unacked["problem"] or NO_AGE
+            queues[name] = found
         self.judge_existence(queues, clock)
         return {
             "queues": queues,
@@ -126,28 +126,28 @@ class RedisQueues:
 
     def unacked(self, now, clock):
         """Return what workers have taken and not acknowledged: by queue the number and the age of the oldest."""
-        told = {"count": {}, "age": {}, "total": None, "unattributed": None, "problem": ""}
+        result = {"count": {}, "age": {}, "total": None, "unattributed": None, "problem": ""}
         pipe = self.client.pipeline(transaction=False)
         pipe.hlen(self.unacked_key)
         pipe.zrange(self.unacked_index, 0, -1, withscores=True)
         total, index = pipe.execute()
-        told["total"], told["unattributed"] = total, 0
+        result["total"], result["unattributed"] = total, 0
         taken_at = dict(index)
         if not total:
-            return told
+            return result
         for tag, payload in self.client.hscan_iter(self.unacked_key, count=200):
             if clock.left() < RESERVE:
-                told["problem"] = "there was no time to look at all {0} unacknowledged messages".format(total)
-                told["unattributed"] = None
-                return told
+                result["problem"] = "there was no time to look at all {0} unacknowledged messages".format(total)
+                result["unattributed"] = None
+                return result
             name = self.queue_of(payload)
             if name is None:
-                told["unattributed"] += 1
+                result["unattributed"] += 1
                 continue
-            told["count"][name] = told["count"].get(name, 0) + 1
+            result["count"][name] = result["count"].get(name, 0) + 1
             if tag in taken_at:
-                told["age"][name] = max(told["age"].get(name, 0), age(now, taken_at[tag]))
-        return told
+                result["age"][name] = max(result["age"].get(name, 0), age(now, taken_at[tag]))
+        return result
 
     def queue_of(self, payload):
         """Return the queue that an unacknowledged message was taken from, or None."""
@@ -180,16 +180,16 @@ class RedisQueues:
 
     def judge_existence(self, queues, clock):
         """Tell of empty queues whether they exist: a list of Redis that is empty is not there."""
-        unknown = {name for name, told in queues.items() if told["exists"] is None and not told["error"]}
+        unknown = {name for name, queue in queues.items() if queue["exists"] is None and not queue["error"]}
         absent = self.absent({name for name in unknown if not queues[name]["unacked"]}, clock)
         for name in unknown:
-            told = queues[name]
+            queue = queues[name]
             if absent is None:
-                told["unknown"]["exists"] = "there was no time to look through all keys for a binding"
+                queue["unknown"]["exists"] = "there was no time to look through all keys for a binding"
             else:
-                told["exists"] = name not in absent
-            if told["exists"] is False:
-                told.update(unknown_queue(), exists=False)
+                queue["exists"] = name not in absent
+            if queue["exists"] is False:
+                queue.update(unknown_queue(), exists=False)
 
     def absent(self, names, clock):
         """Return those of the queues that no exchange leads to, or None when there was no time to find out."""
@@ -221,17 +221,17 @@ class RedisQueues:
 
 def queue_info(counts, held):
     """Return what the lengths of a queue's lists say; an error is no number."""
-    told = unknown_queue()
+    queue = unknown_queue()
     errors = [length for length in counts.values() if isinstance(length, Exception)]
     if errors:
-        told["error"] = str(errors[0])
-        return told
-    told["by_priority"] = {str(step): length for step, length in counts.items()}
-    told["ready"] = sum(counts.values())
-    told["held"] = held
-    if told["ready"] or told["held"]:
-        told["exists"] = True
-    return told
+        queue["error"] = str(errors[0])
+        return queue
+    queue["by_priority"] = {str(step): length for step, length in counts.items()}
+    queue["ready"] = sum(counts.values())
+    queue["held"] = held
+    if queue["ready"] or queue["held"]:
+        queue["exists"] = True
+    return queue
 
 
 def routed(bindings, routing_key):
@@ -296,8 +296,8 @@ def described(raw):
         message = json.loads(raw.decode("utf-8"))
         headers, properties = message["headers"], message["properties"]
         delivery = properties["delivery_info"]
-        told = {name: headers.get(name) for name in ("id", "task", "eta")}
-        told.update({name: delivery.get(name) for name in ("exchange", "routing_key")})
+        description = {name: headers.get(name) for name in ("id", "task", "eta")}
+        description.update({name: delivery.get(name) for name in ("exchange", "routing_key")})
     except (AttributeError, KeyError, TypeError, ValueError):
         return {}
-    return told
+    return description

@@ -126,9 +126,9 @@ def described(message):
     """Return what a reader of a dump wants to know of a message; what goes back is its raw form."""
     properties = dict(message.properties)
     headers = properties.pop("application_headers", None) or {}
-    told = {name: headers.get(name) for name in ("id", "task", "eta")}
-    told.update({name: message.delivery_info.get(name) for name in ("exchange", "routing_key")})
-    return dict(told, headers=readable(headers), properties=readable(properties))
+    description = {name: headers.get(name) for name in ("id", "task", "eta")}
+    description.update({name: message.delivery_info.get(name) for name in ("exchange", "routing_key")})
+    return dict(description, headers=readable(headers), properties=readable(properties))
 
 
 def readable(value):
@@ -152,12 +152,12 @@ class AmqpStore:
         """Return by queue how many messages a purge would take, and what to warn of."""
         total = {}
         for name in names:
-            told = self.queues.declared(name)
-            if told["exists"] is False:
+            queue = self.queues.declared(name)
+            if queue["exists"] is False:
                 raise Refusal("there is no queue {0} in {1}; correct queues".format(name, self.queues.virtual_host))
-            if told["error"]:
-                raise Refusal("the queue {0} cannot be looked into: {1}".format(name, told["error"]))
-            total[name] = told["ready"]
+            if queue["error"]:
+                raise Refusal("the queue {0} cannot be looked into: {1}".format(name, queue["error"]))
+            total[name] = queue["ready"]
         return total, []
 
     def take(self, names):
@@ -336,11 +336,11 @@ class Segment:
             self.last_tag = message.delivery_info["delivery_tag"]
             properties, body = parts_of(message)
             self.seal.add(properties, body)
-            told = described(message)
-            told.update(packed("body", body), priority=message.properties.get("priority"))
-            yield dict(told, raw_properties=base64.b64encode(properties).decode("ascii"))
+            record = described(message)
+            record.update(packed("body", body), priority=message.properties.get("priority"))
+            yield dict(record, raw_properties=base64.b64encode(properties).decode("ascii"))
 
     def summary(self):
         """Return the segment for the end of a dump."""
-        told = {"queue": self.queue, "priority": None, "messages": self.seal.messages}
-        return dict(told, id=self.name, sha256=self.seal.hexdigest())
+        part = {"queue": self.queue, "priority": None, "messages": self.seal.messages}
+        return dict(part, id=self.name, sha256=self.seal.hexdigest())

@@ -267,5 +267,5 @@ class Segment:
 
     def summary(self):
         """Return the segment for the end of a dump."""
-        told = {"queue": self.queue, "priority": self.priority, "messages": self.length}
-        return dict(told, id=self.id(), sha256=self.seal.hexdigest())
+        part = {"queue": self.queue, "priority": self.priority, "messages": self.length}
+        return dict(part, id=self.id(), sha256=self.seal.hexdigest())
