@@ -50,10 +50,10 @@ REDIS_TIMEOUTS = ("socket_timeout", "socket_connect_timeout")
 
 
 def judge(facts):
-    """Return state, problem, detail and vouch of a worker.
+    """Return state, problem, detail and confirmed of a worker.
 
-    ``problem`` is '' or one of the reasons in docs/sentinel.md, ``detail`` says it in words. ``vouch`` is whether
-    systemd may hear that all is well: a worker that is not vouched for is restarted.
+    ``problem`` is '' or one of the reasons in docs/sentinel.md, ``detail`` says it in words. ``confirmed`` is whether
+    systemd may hear that all is well: a worker that is not confirmed is restarted.
     """
     if facts["phase"] == "draining":
         return "draining", "", "", True
@@ -141,7 +141,7 @@ def explain_solo(active, now):
 
 
 def judge_beat(facts):
-    """Return state, problem, detail and vouch of a beat. Its sleep between two ticks may be an hour long."""
+    """Return state, problem, detail and confirmed of a beat. Its sleep between two ticks may be an hour long."""
     if facts["ready_at"] is None:
         return "starting", "", "", True
     if facts["overdue"] <= BEAT_STALL_AFTER:
@@ -314,7 +314,7 @@ class Reporter:
         self.file = File(path)
         self.notify = notify
         self.blind = ""
-        self.vouched_at = None
+        self.confirmed_at = None
         self.status = ""
         self.ready_sent = False
         self.sleep = time.sleep
@@ -341,20 +341,20 @@ class Reporter:
                 self.report()
             except Exception as error:
                 self.stand_aside("no heartbeat", error)
-                self.tell_blind()
+                self.report_blind()
             self.sleep(1.0)
 
     def report(self):
         if self.blind:
-            self.tell_blind()
+            self.report_blind()
             self.file.write(render({"schema": SCHEMA, "pid": os.getpid(), "sentinel": self.blind}))
             return
-        heartbeat, vouch, extend = self.collect()
-        self.tell(heartbeat, vouch, extend)
-        heartbeat["vouched_at"] = self.vouched_at
+        heartbeat, confirmed, extend = self.collect()
+        self.notify_manager(heartbeat, confirmed, extend)
+        heartbeat["vouched_at"] = self.confirmed_at
         self.file.write(render(heartbeat))
 
-    def tell(self, heartbeat, vouch, extend):
+    def notify_manager(self, heartbeat, confirmed, extend):
         lines = []
         status = status_line(heartbeat)
         if heartbeat["ready_at"] is not None and not self.ready_sent:
@@ -365,13 +365,13 @@ class Reporter:
         if status != self.status:
             self.status = status
             lines.append("STATUS=%s" % status)
-        if vouch:
-            self.vouched_at = heartbeat["written_at"]
+        if confirmed:
+            self.confirmed_at = heartbeat["written_at"]
             lines.append("WATCHDOG=1")
         if lines:
             self.notify(*lines)
 
-    def tell_blind(self):
+    def report_blind(self):
         self.notify("READY=1", "WATCHDOG=1", "STATUS=the sentinel stands aside: %s" % self.blind)
 
     def collect(self):
@@ -588,7 +588,7 @@ class LoopWatch:
             self.timer.cancel()
         self.timer = hub.call_repeatedly(1.0, self.tick)
 
-    @guarded("readiness cannot be told")
+    @guarded("readiness cannot be observed")
     def on_ready(self):
         notes = self.notes
         notes.queues = self.consumed()
@@ -598,7 +598,7 @@ class LoopWatch:
         notes.phase, notes.phase_since = "ready", now
         notes.ready_at = time.time()
 
-    @guarded("draining cannot be told")
+    @guarded("draining cannot be observed")
     def on_draining(self):
         self.notes.phase, self.notes.phase_since = "draining", time.monotonic()
         self.notify("STOPPING=1")
@@ -680,7 +680,7 @@ class Worker(Reporter):
         self.notes = LoopNotes()
         self.loop = LoopWatch(self.app, self.notes, notify, self.stand_aside)
         self.observer = None
-        self.vouched_turns = 0
+        self.confirmed_turns = 0
         self.asked_after = None  # how many turns there were when it asked for a further one
         self.asked_at = 0.0
         self.received_total = self.completed_total = 0
@@ -699,10 +699,10 @@ class Worker(Reporter):
         requests = self.requests(seen, wall)
         children = self.children(requests["active"], now, wall)
         facts = self.facts(seen, now, wall, requests)
-        state, problem, detail, vouch = judge(facts)
-        if vouch and state == "ready" and not facts["explained"]:
+        state, problem, detail, confirmed = judge(facts)
+        if confirmed and state == "ready" and not facts["explained"]:
             # Heard again only after a further turn, so that systemd's time runs from the last one.
-            vouch, self.vouched_turns = seen.turns != self.vouched_turns, seen.turns
+            confirmed, self.confirmed_turns = seen.turns != self.confirmed_turns, seen.turns
         observer = self.observer
         heartbeat = {
             "schema": SCHEMA,
@@ -737,7 +737,7 @@ class Worker(Reporter):
             },
             "rss": resident_bytes(),
         }
-        return heartbeat, vouch, state == "broker_down" and seen.phase == "starting"
+        return heartbeat, confirmed, state == "broker_down" and seen.phase == "starting"
 
     def ask_for_a_turn(self, seen, now):
         """Where there is no hub, what waits in ``call_soon`` is done on the loop's next turn."""
@@ -1053,7 +1053,7 @@ class Beat(Reporter):
         if overdue > BEAT_STALL_AFTER and now - self.asked_at > OBSERVE_EVERY:
             self.asked_at, self.reachable = now, self.ask_broker()
         facts = {"ready_at": self.ready_at, "overdue": overdue, "reachable": self.reachable}
-        state, problem, detail, vouch = judge_beat(facts)
+        state, problem, detail, confirmed = judge_beat(facts)
         heartbeat = {
             "schema": SCHEMA,
             "kind": "beat",
@@ -1074,7 +1074,7 @@ class Beat(Reporter):
             "failed_total": self.failed,
             "rss": resident_bytes(),
         }
-        return heartbeat, vouch, False
+        return heartbeat, confirmed, False
 
     def ask_broker(self):
         """Does something listen where the broker should? A beat that cannot send is not fixed by a restart."""

@@ -44,7 +44,7 @@ class AmqpQueues:
         management = dict(answer(None, "unknown"), url=None)
         if management_url:
             api = Management(management_url, self.connection, self.virtual_host, clock)
-            management = api.tell(queues)
+            management = api.complete(queues)
         return {"queues": queues, "management": management}
 
     def declared(self, name):
@@ -87,7 +87,7 @@ class Management:
         # No proxy: the way to a broker is direct, and an environment's proxy would get its password.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def tell(self, queues):
+    def complete(self, queues):
         """Fill in what AMQP does not report, and return url, reachable, layer and error of the API."""
         result = dict(answer(True, "ok"), url=self.base)
         for name, queue in queues.items():
