@@ -63,7 +63,7 @@ MOST_BYTES = 256 * 1024 * 1024
 
 
 def main(arguments, tell):
-    """Tell about the application step by step, so that a step that never ends leaves the ones before it."""
+    """Report the application step by step, so that a step that never ends leaves the ones before it."""
     versions = installed()
     tell(
         stage="versions",
@@ -132,12 +132,12 @@ def failure(error):
 
 
 def is_machinery(filename):
-    """Tell whether a frame belongs to what imports, not to what is imported."""
+    """Return whether a frame belongs to what imports, not to what is imported."""
     return bool(re.search(r"^<(frozen|ansible_collections)|/importlib/__init__\.py$|/(celery|kombu|vine)/", filename))
 
 
 def importable(name):
-    """Tell whether a module imports."""
+    """Return whether a module imports."""
     try:
         importlib.import_module(name)
     except Exception:
@@ -278,7 +278,7 @@ def requirement(text):
 
 
 def applies(marker, extra):
-    """Tell whether a marker is about the extra, or about nothing; markers about platforms are left alone."""
+    """Return whether a marker is about the extra, or about nothing; markers about platforms are left alone."""
     if not marker:
         return True
     named = re.fullmatch(r"extra\s*==\s*['\"]([^'\"]+)['\"]", marker)
@@ -291,7 +291,7 @@ def release(version):
 
 
 def meets(version, constraint):
-    """Tell whether a version lies within the bounds of a constraint; exact pins are pip's business."""
+    """Return whether a version lies within the bounds of a constraint; exact pins are pip's business."""
     have = release(version)
     for operator, bound in re.findall(r"(~=|!=|<=|>=|<|>)([^,]+)", constraint):
         limit = release(bound)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tells what beat's schedule is and when its entries ran last, without disturbing a beat that runs.
+"""Reports what beat's schedule is and when its entries ran last, without disturbing a beat that runs.
 
 Runs inside the application's Python. Private to the collection.
 """
@@ -29,7 +29,7 @@ PAUSE = 0.2
 
 
 def main(arguments, tell):
-    """Tell scheduler, configured and schedule, step by step."""
+    """Report scheduler, configured and schedule, step by step."""
     problem, app = "", None
     tell(stage="import")
     try:

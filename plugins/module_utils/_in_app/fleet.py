@@ -43,7 +43,7 @@ BACKEND, SEARCH = 2.0, 0.5
 REPLY_KEYS = "*.reply.celery.pidbox"
 # Queues that belong to one process: remote control, and task events.
 OWN = re.compile(r".*\.pidbox\Z|celeryev(\.|\Z)")
-# How Celery's JSON begins a result that tells of a failure.
+# How Celery's JSON begins a result that is a failure.
 FAILURE = b'{"status": "FAILURE"'
 # What judging takes of a reply to stats. Of an error, all.
 STATS = ("pid", "pool", "prefetch_count", "total", "error")
@@ -52,7 +52,7 @@ ALARM = "memory or disk"
 
 
 def main(arguments, tell):
-    """Tell broker, control and queues, which are lists of samples, and facts; or return the problem."""
+    """Report broker, control and queues, which are lists of samples, and facts; or return the problem."""
     clock = Clock(arguments["deadline"] - time.monotonic())
     try:
         app = application(arguments)
@@ -178,7 +178,7 @@ class Inquiry:
         return facts
 
     def redis_facts(self, clock):
-        """Return what Redis tells of itself, and how many replies nobody reads."""
+        """Return what Redis reports of itself, and how many replies nobody reads."""
         info = self.queues.client.info()
         facts = {
             "eviction_policy": info.get("maxmemory_policy"),
@@ -210,7 +210,7 @@ def with_others(names, bound):
 
 
 def failures(backend, seconds):
-    """Return how many results of tasks tell of a failure: of many results, those that the time was enough for."""
+    """Return how many results of tasks are failures: of many results, those that the time was enough for."""
     end = time.monotonic() + seconds
     prefix = backend.task_keyprefix.decode() if isinstance(backend.task_keyprefix, bytes) else backend.task_keyprefix
     count, cursor = 0, None

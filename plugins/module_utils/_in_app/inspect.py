@@ -22,7 +22,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connectio
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.conversation import conversation
 
-# Two processes of one name tell their process ids within this time.
+# Two processes of one name send their process ids within this time.
 TWINS = 0.5
 
 
@@ -66,12 +66,12 @@ def pids(ask, replies, shared):
         doubled = list(methods)
         stats += ask([["stats", {}], ["stats", {}]], doubled, doubled)
     else:
-        # The second of them may not have come to tell it yet.
+        # The second of them may not have sent it yet.
         unclear = [node for node in doubled if len({reply["pid"] for _m, who, reply in stats if who == node}) < 2]
         stats += ask([["stats", {}]], unclear, [], TWINS) if unclear else []
     return [[node, reply["pid"]] for _method, node, reply in stats if node in doubled and "pid" in reply]
 
 
 def shares_mailboxes(app, connection):
-    """Tell whether two workers of one name consume one queue, as on AMQP unless the queue is exclusive."""
+    """Return whether two workers of one name consume one queue, as on AMQP unless the queue is exclusive."""
     return connection.transport.driver_type == "amqp" and not getattr(app.control.mailbox, "queue_exclusive", False)

@@ -179,7 +179,7 @@ class RedisQueues:
         return consumers_in(listed, self.database), ""
 
     def judge_existence(self, queues, clock):
-        """Tell of empty queues whether they exist: a list of Redis that is empty is not there."""
+        """Find out of empty queues whether they exist: a list of Redis that is empty is not there."""
         unknown = {name for name, queue in queues.items() if queue["exists"] is None and not queue["error"]}
         absent = self.absent({name for name in unknown if not queues[name]["unacked"]}, clock)
         for name in unknown:
@@ -241,7 +241,7 @@ def routed(bindings, routing_key):
 
 
 def pattern_matches(pattern, routing_key):
-    """Tell whether a topic's pattern, which kombu keeps as a regular expression, fits."""
+    """Return whether a topic's pattern, which kombu keeps as a regular expression, fits."""
     try:
         return bool(re.match(pattern, routing_key))
     except re.error:
