@@ -70,7 +70,7 @@ options:
   node:
     description:
       - Name of the one worker that is to run the task, for example V(w1@worker-1).
-      - The task goes to the worker's direct queue if it consumes one (C(worker_direct)). Otherwise the worker is told
+      - The task goes to the worker's direct queue if it consumes one (C(worker_direct)). Otherwise the worker is asked
         to consume a queue of its own, which is taken away again afterwards together with the task, unless it was
         taken by then.
     type: str
