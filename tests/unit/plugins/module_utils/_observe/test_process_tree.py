@@ -81,7 +81,6 @@ def test_roles(worker):
     assert by_role["main"]["threads"] == 1
     assert by_role["main"]["rss_bytes"] > 1000000
     assert 0 <= by_role["main"]["age"] < PATIENCE
-    assert by_role["main"]["cpu_total"] > 0
     assert {one["cpu_seconds"] for one in processes} == {0.0}
     assert {one["switches"] for one in processes} == {0}
     assert ended == []
@@ -94,7 +93,7 @@ def test_process_that_works_shows(worker):
         wait_for(lambda: process_tree.look([pid])[pid]["ticks"] >= before[pid]["ticks"] + 10, "it has worked a while")
         processes, _ended = process_tree.compare(before, process_tree.look([pid, worker]), worker, HOST)
     by_pid = {one["pid"]: one for one in processes}
-    assert by_pid[pid]["cpu_seconds"] >= 0.1
+    assert by_pid[pid]["cpu_total"] >= by_pid[pid]["cpu_seconds"] >= 0.1
     assert by_pid[pid]["role"] == "other"
     assert by_pid[worker]["cpu_seconds"] == 0
     assert by_pid[worker]["switches"] == 0
