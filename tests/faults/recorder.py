@@ -8,8 +8,8 @@ Each incident has a file of its own, which the unit tests of the judge can read 
     expected        `node` with verdict and reason, or `finding`; `*` is every node. `cites` is what the judge cited
     given           all that judging takes, before it is examined: `judged(**given)` of _judge/fleet_health.py
 
-The looks at other workers are left out, where what is said of this one stays the same without them, and the logs of beat and
-Flower but for the last line, which no rule reads while they run. All else is as it was, without passwords.
+To keep it small, what CUTS have is left out, each where all that is said of the incident stays the same without it, also where
+nobody had heartbeats. All else is as it was, without passwords.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import json
 import os
 from pathlib import Path
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import pack, unpack
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import conceal
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import judged
 
@@ -27,7 +28,8 @@ DIRECTORY = os.environ.get("TASKFLEET_KEEP_EVIDENCE")
 VARIABLES = (
     {"celery_health_given_file": "{{ celery_report_dir }}/given-{{ now().timestamp() }}.json"} if DIRECTORY else {}
 )
-WIDTH = 120
+WIDTH = 400  # of a line: a process, a socket or a queue has one of its own
+LOG_LINES = 3  # of a log that is longer than anybody reads
 
 VERSIONS = "import celery, kombu, platform; print(celery.__version__, kombu.__version__, platform.python_version())"
 
@@ -60,22 +62,19 @@ class Recorder:
         given = given_before(story.heal)
         Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
         for one in story.incidents:
-            told = conceal(self.recording(one, given), self.literals)
-            Path(DIRECTORY, f"{one.name}.json").write_text(text(told) + "\n", encoding="utf-8")
+            recording = conceal(self.recording(one, given), self.literals)
+            Path(DIRECTORY, f"{one.name}.json").write_text(text(recording) + "\n", encoding="utf-8")
 
     def recording(self, one, given):
         """Return that of an incident."""
         node = one.found.get("node", "") if one.NODE else "*"
-        smaller = cut(given, node)
-        if node == "*" or said(one, report_of(smaller)) != said(one, report_of(given)):
-            smaller = given
         return {
             "incident": one.name,
             "what": one.told.__doc__.strip().splitlines()[0],
             "taken_on": self.taken_on,
             "pool": pools(given, node),
             "expected": expected(one, node),
-            "given": smaller,
+            "given": smaller(one, node, given),
         }
 
 
@@ -103,29 +102,87 @@ def report_of(given):
     return json.loads(json.dumps(judged(**given)["report"]))
 
 
-def cut(given, node):
-    """Return what was given without the looks at other workers, and without logs that nobody reads."""
-    told = copy.deepcopy(given)
-    mine = {(one["host"], one["instance"]) for one in told["params"]["expected"] if one["node"] == node}
-    for host, look in told["looks"].items():
-        for sample in look.get("samples", ()):
-            instances = sample["instances"]
-            sample["instances"] = {name: instances[name] for name in instances if (host, name) in mine}
-            for service in (sample["beat"], sample["flower"]):
-                if service and service["log"]:
-                    service["log"]["lines"] = service["log"]["lines"][-1:]
-    return told
+def smaller(one, node, given):
+    """Return what was given without what does not matter to the incident."""
+    for cut in CUTS:
+        less = copy.deepcopy(given)
+        cut(less, node)
+        if all(said(one, change(less)) == said(one, change(given)) for change in (dict, without_heartbeats)):
+            given = less
+    return given
 
 
-def said(one, report):
-    """Return what a report says of an incident."""
-    told = one.find_in(report)
-    return told["verdict"], told["reason"], told.get("activity"), cited(told)
+def samples(given):
+    """Return each look at a host that could be looked at, with the name of the host."""
+    return [(host, sample) for host, look in given["looks"].items() for sample in look.get("samples", ())]
 
 
-def cited(told):
+def processes_of_the_host(given, _node):
+    """Drop those that are listed besides those of each service, for who wants to know what runs there."""
+    for _host, sample in samples(given):
+        sample["processes"] = []
+
+
+def without_heartbeats(given):
+    """Return what would have been given without sentinels."""
+    blind = copy.deepcopy(given)
+    for _host, sample in samples(blind):
+        for look in (*sample["instances"].values(), sample["beat"]):
+            if look:
+                look["heartbeat"] = None
+    return blind
+
+
+def looks_at_others(given, node):
+    """Drop them. What other workers answer stays."""
+    mine = {(one["host"], one["instance"]) for one in given["params"]["expected"] if node in (one["node"], "*")}
+    for host, sample in samples(given):
+        sample["instances"] = {name: look for name, look in sample["instances"].items() if (host, name) in mine}
+
+
+def other_workers(given, node):
+    """Leave them and their queues out, as --limit does."""
+    params, answers = given["params"], given["asked"].get("told") or {}
+    mine = [one for one in params["expected"] if one["node"] == node]
+    others = [one for one in params["expected"] if one["node"] != node]
+    if not mine:
+        return
+    params["expected"] = mine
+    params["elsewhere"] = [*params["elsewhere"], *(one["node"] for one in others)]
+    theirs = {name for one in others for name in one["queues"]}.difference(mine[0]["queues"])
+    for sample in answers.get("control", ()):
+        sample.update(pack([reply for reply in unpack(sample) if reply[1] not in params["elsewhere"]]))
+    for sample in answers.get("queues", ()):
+        sample["queues"] = {name: queue for name, queue in sample["queues"].items() if name not in theirs}
+
+
+def beat_and_flower(given, _node):
+    """Drop both, and that they are declared."""
+    given["params"].update(beat=None, flower=None)
+    for _host, sample in samples(given):
+        sample.update(beat=None, flower=None)
+
+
+def long_logs(given, _node):
+    """Drop all lines but the last."""
+    for _host, sample in samples(given):
+        for look in (*sample["instances"].values(), sample["beat"], sample["flower"]):
+            if look and look["log"]:
+                look["log"]["lines"] = look["log"]["lines"][-LOG_LINES:]
+
+
+CUTS = (processes_of_the_host, looks_at_others, other_workers, beat_and_flower, long_logs)
+
+
+def said(one, given):
+    """Return what the judge says of an incident."""
+    verdict = one.find_in(report_of(given))
+    return verdict["verdict"], verdict["reason"], verdict["cause"], verdict.get("activity"), cited(verdict)
+
+
+def cited(verdict):
     """Return the evidence that decided a verdict."""
-    return told.get("evidence", {}).get("decided_by", [])
+    return verdict.get("evidence", {}).get("decided_by", [])
 
 
 def pools(given, node):
