@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
+import re
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet import Fleet
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import declared, judged
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import RULES
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import is_found
 
 DIRECTORY = pathlib.Path(__file__).with_name("recordings")
 NAMES = sorted(path.stem for path in DIRECTORY.glob("*.json"))
@@ -59,13 +61,57 @@ class Recording:
         (verdict,) = self.verdicts()
         return verdict
 
-    def fleet(self):
-        """What the rules ask of it."""
+    def case(self):
+        """What judging a fleet takes."""
         params = self.given["params"]
-        return Fleet(declared(params), self.judge()["evidence"], policy(params["policy"]))
+        return declared(params), self.judge()["evidence"], params["policy"]
 
     def rule(self):
         """The rule that decides, as file and name."""
-        case = self.fleet().cases[self.nodes[0]]
-        found = next(rule for rule in RULES if rule(case))
+        expected, evidence, patience = self.case()
+        node = Fleet(expected, evidence, policy(patience)).cases[self.nodes[0]]
+        found = next(rule for rule in RULES if rule(node))
         return f"{found.__module__.rpartition('.')[2]}.{found.__name__}"
+
+    def first_sample(self):
+        """Forget all samples but the first of each kind, and the second reading of the processes."""
+        for look in self.given["looks"].values():
+            look["samples"] = look.get("samples", [])[:1]
+            for sample in look["samples"]:
+                for one in sample["instances"].values():
+                    one["sample_seconds"] = 0
+        for kind in ("control", "queues"):
+            self.answers[kind] = self.answers[kind][:1]
+        return self
+
+    def broker_says(self, **broker):
+        """Nobody could ask anything, for the broker said this."""
+        for sample in self.answers["control"]:
+            sample["broker"].update(broker)
+            sample.update(replies=[], bodies=[])
+        for sample in self.answers["queues"]:
+            sample["broker"].update(broker)
+            sample.update(queues={}, clients=None)
+        return self
+
+    @property
+    def answers(self):
+        """What was asked brought."""
+        return self.given["asked"]["told"]
+
+
+OF_FINDINGS = [name for name in NAMES if "finding" in Recording(name).expected]
+OF_WORKERS = [name for name in NAMES if name not in OF_FINDINGS]
+
+
+def is_judged(name, sentinel, rule, reason, cited):
+    """Assert which rule decides on a recording, what it finds, and what it cites for it."""
+    recording = Recording(name, sentinel)
+    verdict = recording.verdicts()[0]
+    is_found(verdict, reason)
+    assert (recording.rule(), cites(verdict)) == (rule, cited)
+
+
+def cites(verdict):
+    """What was cited for it, whatever the numbers of processes."""
+    return [re.sub(r"\.\d+\.", ".PID.", f"{one['source']} {one['item']}") for one in verdict["evidence"]["decided_by"]]

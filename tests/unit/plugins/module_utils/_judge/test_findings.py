@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import Recording
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
 
 
@@ -92,3 +93,19 @@ def test_one_stray_beat_and_none_declared_is_one_beat():
     for sample in fleet.hosts["web2"]:
         sample["result"]["strays"] = [{"pid": 42, "kind": "beat", "embedded_beat": False}]
     assert findings(fleet) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "cause"),
+    [
+        ("fault_eviction_policy", "broker", "Redis evicts keys (allkeys-lru) when its memory is full"),
+        ("fault_two_beats", "beat", "2 beats run: mend (pid "),
+    ],
+)
+def test_recorded_finding_names_its_subject_and_cause(name, subject, cause):
+    recording = Recording(name)
+    (found,) = [
+        one for one in recording.judge()["report"]["findings"] if one["reason"] == recording.expected["finding"]
+    ]
+    assert found["subject"] == subject
+    assert found["cause"].startswith(cause)

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 
-import jsonschema
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import NAMES, Recording
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import (
+    NAMES,
+    OF_FINDINGS,
+    OF_WORKERS,
+    Recording,
+)
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import is_found
 
 ROOT = pathlib.Path(__file__).resolve().parents[5]
-SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text(encoding="utf-8"))
-OF_FINDINGS = [name for name in NAMES if "finding" in Recording(name).expected]
-OF_WORKERS = [name for name in NAMES if name not in OF_FINDINGS]
 
 
 def test_recordings_are_of_incidents_of_the_lab():
@@ -35,6 +37,14 @@ def test_recording_says_what_it_is_from(name):
     assert content["pool"] or name in OF_FINDINGS or content["expected"]["reason"] == "unexpected_node"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_recording_has_no_password(name):
+    given = json.dumps(Recording(name).given)
+    assert {password.strip("*") for password in re.findall(r"://[^/:@ ]*:([^@ ]+)@", given)} <= {""}
+    # Those of the lab are digests, and so is a script of Redis.
+    assert not re.search(r"(?<!script: )\b[0-9a-f]{40,}\b", given)
+
+
 @pytest.mark.parametrize("name", OF_WORKERS)
 def test_recorded_worker(name):
     recording = Recording(name)
@@ -43,8 +53,8 @@ def test_recorded_worker(name):
     for verdict in verdicts:
         is_found(verdict, expected["reason"])
         assert verdict["verdict"] == expected["verdict"]
-    cites = [f"{cite['source']} {cite['item']}" for cite in verdicts[0]["evidence"]["decided_by"]]
-    assert (verdicts[0]["activity"], cites) == (expected["activity"], expected["cites"])
+    cited = [f"{cite['source']} {cite['item']}" for cite in verdicts[0]["evidence"]["decided_by"]]
+    assert (verdicts[0]["activity"], cited) == (expected["activity"], expected["cites"])
 
 
 @pytest.mark.parametrize("name", OF_FINDINGS)
@@ -54,11 +64,6 @@ def test_recorded_finding(name):
         one for one in recording.judge()["report"]["findings"] if one["reason"] == recording.expected["finding"]
     ]
     assert finding["remedy"] == FINDINGS[finding["reason"]]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_report_of_a_recording_is_json_of_the_schema(name):
-    jsonschema.validate(json.loads(json.dumps(Recording(name).judge()["report"])), SCHEMA)
 
 
 @pytest.mark.parametrize("name", OF_WORKERS)

@@ -15,6 +15,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy i
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS, REASONS, SUBJECTS
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import lines, report
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import NAMES, Recording
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.stuck_fleets import loop_blocked
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES
@@ -71,7 +72,15 @@ def test_the_schema_is_one():
 def test_every_report_is_valid_json_of_the_schema_and_a_page(scene):
     fleet = scene()
     fleet.expected["beat"] = {"host": "web1"}
-    found = told(fleet)
+    is_well_formed(told(fleet))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_report_of_a_recording_is_valid_json_of_the_schema_and_a_page(name):
+    is_well_formed(Recording(name).judge()["report"])
+
+
+def is_well_formed(found):
     jsonschema.validate(json.loads(json.dumps(found)), SCHEMA)
     well_formed(html(report=found))
     assert all("\n" not in line for line in lines(found))

@@ -11,17 +11,19 @@ import pathlib
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import REASONS
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import OF_WORKERS, Recording
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.hidden_fleets import pong_alone
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.stuck_fleets import loop_blocked
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES, outcome
 
-ELSEWHERE = {"unexpected_node"}
 STUCK = [(scene, reason) for scene, reason in SCENES if REASONS[reason][0] == "stuck"]
+RECORDED_AS_STUCK = [name for name in OF_WORKERS if Recording(name).expected["verdict"] == "stuck"]
 
 
 def test_every_reason_is_reached():
-    assert {reason for _scene, reason in SCENES} | ELSEWHERE == set(REASONS)
+    recorded = {Recording(name).expected["reason"] for name in OF_WORKERS}
+    assert {reason for _scene, reason in SCENES} | recorded == set(REASONS)
 
 
 def test_a_fault_of_one_node_is_not_put_on_its_neighbours():
@@ -48,6 +50,23 @@ def test_nobody_is_stuck_without_a_broker(fault, reason):
     for break_broker in (ExampleFleet.broker_down, ExampleFleet.broker_refuses):
         verdicts = break_broker(fault()).verdicts()
         assert "stuck" not in {told["verdict"] for told in verdicts.values()}
+
+
+@pytest.mark.parametrize("name", RECORDED_AS_STUCK)
+def test_recorded_stuck_needs_a_second_sample(name):
+    assert Recording(name).first_sample().verdict()["verdict"] != "stuck"
+
+
+@pytest.mark.parametrize("name", RECORDED_AS_STUCK)
+@pytest.mark.parametrize("broker", [{"reachable": False, "layer": "tcp", "error": "refused"}, {"error": "OOM"}])
+def test_recorded_stuck_is_not_stuck_without_a_broker(name, broker):
+    assert Recording(name).broker_says(**broker).verdict()["verdict"] != "stuck"
+
+
+def test_recorded_node_that_nobody_declared():
+    verdict = Recording("fault_unexpected_node").verdict()
+    assert outcome(verdict) == ("misconfigured", "unexpected_node")
+    assert verdict["cause"] == "It is not declared, and runs and consumes default."
 
 
 def test_a_node_that_nobody_declared():

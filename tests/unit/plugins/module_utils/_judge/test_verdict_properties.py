@@ -9,6 +9,7 @@ import copy
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import REASONS
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import OF_WORKERS, Recording
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.healthy_fleets import (
     rate_limited,
     rate_limited_and_blind,
@@ -20,6 +21,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 BUILT = st.sampled_from([scene for scene, _reason in SCENES])
+BUILT_OR_RECORDED = st.sampled_from([scene for scene, _reason in SCENES] + OF_WORKERS)
+
+
+def case(scene):
+    """Return expected, evidence, policy, and the node that it is about."""
+    if isinstance(scene, str):
+        recording = Recording(scene)
+        return (*recording.case(), recording.nodes[0])
+    fleet = scene()
+    return fleet.expected, fleet.evidence(), {}, "w1@web1"
 
 
 def busy_fleet(sentinel, pool, kind):
@@ -50,18 +61,6 @@ def busy_fleet(sentinel, pool, kind):
     return fleet
 
 
-def places(value, path=()):
-    """The paths to all leaves and branches of a structure."""
-    if path:
-        yield path
-    if isinstance(value, dict):
-        for key in value:
-            yield from places(value[key], (*path, key))
-    elif isinstance(value, list):
-        for number in range(len(value)):
-            yield from places(value[number], (*path, number))
-
-
 def lose(evidence, path):
     """Evidence without what is at the path: None, as folding writes what could not be had."""
     told = copy.deepcopy(evidence)
@@ -81,20 +80,19 @@ LOOK = ("service", "main", "children", "others", "ended", "seconds", "memory", "
 
 
 def losses(evidence, node):
-    told = [("nodes", node, "control"), ("nodes", node, "host_samples"), ("nodes", node, "clients")]
-    for number in range(2):
-        told.append(("nodes", node, "control", number))
-        told.append(("nodes", node, "host_samples", number))
-        told.append(("nodes", node, "clients", number))
-        told.append(("broker", "samples", number))
-        told += [("nodes", node, "control", number, key) for key in REPLY]
-        told += [("nodes", node, "host_samples", number, key) for key in LOOK]
-        beat = evidence["nodes"][node]["host_samples"][number]["heartbeat"]
-        told += [("nodes", node, "host_samples", number, "heartbeat", key) for key in beat or () if key != "written_at"]
-        for queue in evidence["queues"]:
-            told.append(("queues", queue, number))
-            told += [("queues", queue, number, key) for key in ("ready", "unacked")]
-    return told
+    kinds = {"control": REPLY, "host_samples": LOOK, "clients": ()}
+    paths = [("broker", "samples", number) for number in range(len(evidence["broker"]["samples"]))]
+    for kind, keys in kinds.items():
+        paths.append(("nodes", node, kind))
+        for number in range(len(evidence["nodes"][node][kind])):
+            paths += [("nodes", node, kind, number), *(("nodes", node, kind, number, key) for key in keys)]
+    for number, look in enumerate(evidence["nodes"][node]["host_samples"]):
+        known = set(look["heartbeat"] or ()) - {"written_at"}
+        paths += [("nodes", node, "host_samples", number, "heartbeat", key) for key in sorted(known)]
+    for queue, samples in evidence["queues"].items():
+        for number in range(len(samples)):
+            paths += [("queues", queue, number), *(("queues", queue, number, key) for key in ("ready", "unacked"))]
+    return paths
 
 
 def without(evidence, path):
@@ -158,27 +156,31 @@ def test_with_the_broker_away_nobody_is_stuck(scene, how):
 
 
 @MANY_EXAMPLES
-@given(st.data(), BUILT)
+@given(st.data(), BUILT_OR_RECORDED)
 def test_stuck_cites_two_samples_and_the_world_outside(data, scene):
-    fleet = scene()
-    evidence = fleet.evidence()
-    if evidence["nodes"]["w1@web1"]["host_samples"][1:] and evidence["nodes"]["w1@web1"]["control"][1:]:
-        path = data.draw(st.sampled_from([None, *losses(evidence, "w1@web1")]))
-        if path and not (path[0] in ("broker", "queues") and not evidence["queues"]):
-            evidence = without(evidence, path)
-    for told in judge(fleet.expected, evidence)["nodes"]:
-        assert told["verdict"] == REASONS[told["reason"]][0]
-        if told["verdict"] == "stuck":
-            outside = [one for one in told["evidence"]["decided_by"] if one["source"] in ("host", "broker")]
+    expected, evidence, policy, node = case(scene)
+    path = data.draw(st.sampled_from([None, *losses(evidence, node)]))
+    for verdict in judge(expected, without(evidence, path) if path else evidence, policy)["nodes"]:
+        assert verdict["verdict"] == REASONS[verdict["reason"]][0]
+        if verdict["verdict"] == "stuck":
+            outside = [one for one in verdict["evidence"]["decided_by"] if one["source"] in ("host", "broker")]
             assert max(one["samples"] for one in outside) >= 2
 
 
 @MANY_EXAMPLES
-@given(BUILT)
+@given(st.data(), st.sampled_from([name for name in OF_WORKERS if name.startswith("alarm_")]))
+def test_recorded_alarm_is_never_stuck_whatever_is_lost(data, name):
+    expected, evidence, policy, node = case(name)
+    path = data.draw(st.sampled_from(losses(evidence, node)))
+    for verdict in judge(expected, without(evidence, path), policy)["nodes"]:
+        assert verdict["verdict"] not in ("stuck", "down"), (path, verdict["cause"])
+
+
+@MANY_EXAMPLES
+@given(BUILT_OR_RECORDED)
 def test_judging_changes_nothing_and_says_the_same_twice(scene):
-    fleet = scene()
-    evidence = fleet.evidence()
-    before = copy.deepcopy((fleet.expected, evidence))
-    first = judge(fleet.expected, evidence)
-    assert (fleet.expected, evidence) == before
-    assert judge(fleet.expected, evidence) == first
+    expected, evidence, policy, _node = case(scene)
+    before = copy.deepcopy((expected, evidence))
+    first = judge(expected, evidence, policy)
+    assert (expected, evidence) == before
+    assert judge(expected, evidence, policy) == first

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers that work in a way that looks like a fault, built from measured facts.
+"""Workers that work in a way that looks like a fault, built where no recording shows the same.
 
 Each function returns a fleet; FLEETS has the reason to be found for w1@web1.
 """
@@ -15,10 +15,6 @@ def solo_busy():
     fleet = ExampleFleet(pool="solo").silent().work_waits().main_says(switches=0)
     running = [{"id": "id-1", "name": "shop.slow", "started": T0 - 60, "soft": None, "hard": 240, "pid": 1000}]
     return fleet.beat_says(loop_age=(55.0, 60.0), active=running, active_count=1)
-
-
-def solo_saturated():
-    return solo_busy().beat_says(concurrency=1)
 
 
 def solo_busy_without_limit():
@@ -90,7 +86,6 @@ def rate_limits_not_known():
 
 FLEETS = [
     (solo_busy, "busy"),
-    (solo_saturated, "saturated"),
     (solo_busy_without_limit, "busy"),
     (solo_busy_without_sentinel, "busy"),
     (solo_counting_without_sentinel, "busy"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers of which too little is known, built from measured facts.
+"""Workers of which too little is known, built where no recording shows the same.
 
 Each function returns a fleet; FLEETS has the reason to be found for w1@web1.
 """
@@ -9,19 +9,6 @@ Each function returns a fleet; FLEETS has the reason to be found for w1@web1.
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
-
-
-def broker_down():
-    return ExampleFleet(sentinel=False).broker_down()
-
-
-def broker_down_with_sentinel():
-    fleet = ExampleFleet().broker_down()
-    return fleet.beat_says(state="broker_down", broker={"connected": False, "reachable": False, "waiting": None})
-
-
-def broker_full():
-    return ExampleFleet().broker_refuses()
 
 
 def broker_read_only():
@@ -45,10 +32,6 @@ def only_the_workers_host_is_cut_off():
         .silent()
         .beat_says(state="broker_down", broker={"connected": False, "reachable": False, "waiting": None})
     )
-
-
-def host_gone():
-    return ExampleFleet().silent().host_lost()
 
 
 def host_gone_pong_only():
@@ -83,14 +66,10 @@ def silence_alone():
 
 
 FLEETS = [
-    (broker_down, "broker_unreachable"),
-    (broker_down_with_sentinel, "broker_unreachable"),
-    (broker_full, "broker_refusing"),
     (broker_read_only, "broker_refusing"),
     (broker_alarm, "broker_refusing"),
     (broker_mute, "broker_unreachable"),
     (only_the_workers_host_is_cut_off, "broker_unreachable"),
-    (host_gone, "host_unreachable"),
     (host_gone_pong_only, "host_unreachable"),
     (probe_broken, "probe_failed"),
     (nothing_known, "insufficient_evidence"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers that are down, start or stop, built from measured facts.
+"""Workers that are down, start or stop, built where no recording shows the same.
 
 Each function returns a fleet; FLEETS has the reason to be found for w1@web1.
 """
@@ -22,10 +22,6 @@ def hung_in_mingle():
     )
 
 
-def hung_in_mingle_under_notify():
-    return ExampleFleet(sentinel=False).silent().service_says(state="activating", substate="start").main_says(age=400.0)
-
-
 def hung_in_start_with_one_heartbeat():
     """Only the last look finds a fresh heartbeat, as on a host that is short of processor time."""
     fleet = hung_in_mingle().service_says(state="activating", substate="start")
@@ -40,14 +36,6 @@ def hung_in_mingle_by_the_log():
     for look in fleet.looks():
         look["log"]["lines"] = ["Connected to redis://broker:6379/0", "mingle: searching for neighbors"]
     return fleet
-
-
-def stopped():
-    return ExampleFleet().gone()
-
-
-def killed_for_good():
-    return ExampleFleet().gone(state="failed", substate="failed", result="oom-kill")
 
 
 def poison_loop():
@@ -79,22 +67,11 @@ def ended_in_the_look():
     return ExampleFleet().gone(state="activating", substate="start", restarts=4, main_pid=1000)
 
 
-def cannot_start():
-    return ExampleFleet().gone(state="failed", substate="failed", result="exit-code", exit_code=203)
-
-
 def twins():
     fleet = ExampleFleet()
     for reply in fleet.replies():
         reply["stats"]["pid"] = 9999
         reply["stats"]["pool"]["processes"] = [10000, 10001]
-    return fleet
-
-
-def twins_seen():
-    fleet = ExampleFleet()
-    for sample in fleet.control:
-        sample["result"]["duplicates"] = ["w1@web1"]
     return fleet
 
 
@@ -138,19 +115,14 @@ def first_restart():
 
 FLEETS = [
     (hung_in_mingle, "hung_in_startup"),
-    (hung_in_mingle_under_notify, "hung_in_startup"),
     (hung_in_start_with_one_heartbeat, "hung_in_startup"),
     (hung_in_mingle_by_the_log, "hung_in_startup"),
-    (stopped, "not_running"),
-    (killed_for_good, "not_running"),
     (poison_loop, "crash_looping"),
     (memory_limit_met, "crash_looping"),
     (gave_up, "crash_looping"),
     (restarts_rise, "crash_looping"),
     (ended_in_the_look, "crash_looping"),
-    (cannot_start, "start_failed"),
     (twins, "duplicate_name"),
-    (twins_seen, "duplicate_name"),
     (start_waits_for_result_backend, "result_backend_unreachable"),
     (fresh_start, "starting"),
     (fresh_start_with_sentinel, "starting"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the taskfleet.celery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers that are up and do not work, and some that only look like it, built from measured facts.
+"""Workers that are up and do not work, and some that only look like it, built where no recording shows the same.
 
 Each function returns a fleet; FLEETS has the reason to be found for w1@web1.
 """
@@ -12,10 +12,6 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import HOUR, T0, ExampleFleet, task
 
 LONG_AGO = T0 - HOUR
-
-
-def main_stopped():
-    return ExampleFleet().silent().main_says(state="T", switches=0).beat_says(written_at=LONG_AGO)
 
 
 def main_stopped_one_look():
@@ -51,20 +47,6 @@ def loop_asleep_while_work_waits():
     return ExampleFleet(sentinel=False).silent().main_says(switches=0).work_waits()
 
 
-def half_open():
-    """Pings and active_queues are well; the broker has no waiting client of the node."""
-    return ExampleFleet(sentinel=False).not_listed()
-
-
-def half_open_with_work():
-    return (
-        ExampleFleet()
-        .not_listed()
-        .work_waits()
-        .beat_says(problem="connection_lost", detail="the connection is silent for 30 s")
-    )
-
-
 def failed_over():
     """An address moved: both connections of the node are dead, so it does not answer either."""
     return ExampleFleet(sentinel=False).silent().not_listed().work_waits()
@@ -86,34 +68,8 @@ def consumer_timed_out():
     return ExampleFleet(kind="rabbitmq", sentinel=False).queue_says(consumers=0, ready=3)
 
 
-def catatonic():
-    """A pong, its queues, work that waits, and none taken."""
-    return ExampleFleet(sentinel=False).work_waits()
-
-
 def catatonic_without_queues():
     return ExampleFleet(sentinel=False).set_reply("active_queues", [[], []]).work_waits()
-
-
-def catatonic_by_sentinel():
-    return ExampleFleet().work_waits().beat_says(problem="not_consuming", detail="3 waiting, none taken for 12 s")
-
-
-def child_stopped():
-    """One of two processes is stopped: the other goes on, and what the first was given is never begun."""
-    fleet = ExampleFleet(sentinel=False).total(100, 104).set_reply("reserved", [[task(number=7)], [task(number=7)]])
-    return fleet.process_says(1001, state="T", switches=0)
-
-
-def child_stopped_by_sentinel():
-    return ExampleFleet().beat_says(problem="pool_dead", detail="stopped pool process 1001")
-
-
-def child_locked():
-    running = [[task(number=7, started=LONG_AGO, pid=1001)]] * 2
-    fleet = ExampleFleet(sentinel=False).set_reply("active", running)
-    fleet.declared()["limits"] = {}
-    return fleet.process_says(1001, wchan="futex_wait_queue")
 
 
 def pool_empty():
@@ -122,10 +78,6 @@ def pool_empty():
         reply["stats"]["pool"]["processes"] = []
         look["processes"] = [one for one in look["processes"] if one["role"] == "main"]
     return fleet
-
-
-def task_never_begun():
-    return ExampleFleet(sentinel=False).set_reply("reserved", [[task(number=7)], [task(number=7)]])
 
 
 def solo_silent_without_a_sign():
@@ -158,7 +110,7 @@ def others_work_waits():
 
 def broker_was_away():
     """The first sample failed; what hung then may already be on its way back."""
-    fleet = catatonic()
+    fleet = ExampleFleet(sentinel=False).work_waits()
     fleet.broker[0]["result"]["broker"].update(reachable=False, layer="tcp", error="connection refused")
     return fleet
 
@@ -199,27 +151,18 @@ def autoscaled_to_nothing():
 
 
 FLEETS = [
-    (main_stopped, "loop_stalled"),
     (main_stopped_one_look, "loop_stalled"),
     (loop_blocked, "loop_stalled"),
     (loop_blocked_by_sentinel, "loop_stalled"),
     (interpreter_blocked, "loop_stalled"),
     (loop_blocked_without_sentinel, "loop_stalled"),
     (loop_asleep_while_work_waits, "loop_stalled"),
-    (half_open, "connection_lost"),
-    (half_open_with_work, "connection_lost"),
     (failed_over, "connection_lost"),
     (channel_closed_and_silent, "connection_lost"),
     (no_socket, "connection_lost"),
     (consumer_timed_out, "connection_lost"),
-    (catatonic, "not_consuming"),
     (catatonic_without_queues, "not_consuming"),
-    (catatonic_by_sentinel, "not_consuming"),
-    (child_stopped, "pool_dead"),
-    (child_stopped_by_sentinel, "pool_dead"),
-    (child_locked, "pool_dead"),
     (pool_empty, "pool_dead"),
-    (task_never_begun, "pool_dead"),
     (solo_silent_without_a_sign, "insufficient_evidence"),
     (silent_while_its_pool_works, "control_unreachable"),
     (long_lawful_task, "busy"),

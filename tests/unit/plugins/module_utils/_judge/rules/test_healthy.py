@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import is_judged
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.healthy_fleets import (
     FLEETS,
     normal_schedule,
@@ -14,6 +15,25 @@ from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge
 )
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, ExampleFleet, task
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import is_found, outcome
+
+# Of a real incident, with its heartbeats or without: the rule that decides, the reason, and what is cited.
+RECORDED = [
+    ("alarm_nothing_to_do", True, "idle", "idle", ["broker queues.ready", "control answered"]),
+    ("alarm_rate_limit", True, "busy", "busy", ["host heartbeat.limited"]),
+    ("alarm_recycled_children", True, "busy", "busy", ["host heartbeat.completed_total"]),
+    ("alarm_recycled_children", False, "busy", "busy", ["control stats.total"]),
+    ("alarm_saturated", True, "saturated", "saturated", ["control active", "broker queues.blind.ready"]),
+    ("alarm_scheduled", True, "busy", "busy", ["host heartbeat.completed_total"]),
+    ("alarm_scheduled", False, "busy", "busy", ["control stats.total"]),
+    ("alarm_solo_busy", True, "busy_in_loop", "saturated", ["host active", "broker queues.solo.ready"]),
+    ("fault_bad_deploy", True, "idle", "idle", ["broker queues.ready", "control answered"]),
+    ("fault_solo_overrun", False, "busy_in_loop", "busy", ["broker queues.solo.unacked"]),
+]
+
+
+@pytest.mark.parametrize(("name", "sentinel", "rule", "reason", "cited"), RECORDED)
+def test_recorded_healthy(name, sentinel, rule, reason, cited):
+    is_judged(name, sentinel, f"healthy.{rule}", reason, cited)
 
 
 @pytest.mark.parametrize(("scene", "reason"), FLEETS, ids=[scene.__name__ for scene, _reason in FLEETS])

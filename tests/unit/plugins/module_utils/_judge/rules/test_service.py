@@ -6,12 +6,33 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import is_judged
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.service_fleets import FLEETS
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import is_found
 
 SAYS = "2026-11-21T18:08:25+00:00 omega shop-worker@w1[1908]: "
 SYSTEMD = "2026-11-21T18:08:30+00:00 omega systemd[1]: "
+
+
+# Of a real incident, with its heartbeats or without: the rule that decides, the reason, and what is cited.
+RECORDED = [
+    ("alarm_slow_start", True, "starting", "starting", ["host main.age", "host service.state"]),
+    ("alarm_solo_busy", False, "starting", "starting", ["host main.age"]),
+    ("fault_control_off", False, "starting", "starting", ["host main.age"]),
+    ("fault_crash_loop", True, "crash_looping", "crash_looping", ["host service.restarts"]),
+    ("fault_duplicate_name", True, "duplicate_name", "duplicate_name", ["control duplicates"]),
+    ("fault_hung_start", True, "hung_in_startup", "hung_in_startup", ["host service.state", "host main.age"]),
+    ("fault_hung_start", False, "hung_in_startup", "hung_in_startup", ["host service.state", "host main.age"]),
+    ("fault_killed_at_work", True, "not_running", "not_running", ["host service.state"]),
+    ("fault_start_failed", True, "start_failed", "start_failed", ["host service.state"]),
+    ("fault_stopped_service", True, "not_running", "not_running", ["host service.state"]),
+]
+
+
+@pytest.mark.parametrize(("name", "sentinel", "rule", "reason", "cited"), RECORDED)
+def test_recorded_service(name, sentinel, rule, reason, cited):
+    is_judged(name, sentinel, f"service.{rule}", reason, cited)
 
 
 @pytest.mark.parametrize(("scene", "reason"), FLEETS, ids=[scene.__name__ for scene, _reason in FLEETS])
