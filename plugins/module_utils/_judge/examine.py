@@ -54,17 +54,19 @@ def _host_sample(result):
 
 def offset_of(hosts, name):
     """Return how far the clock of a host is ahead of the controller's, as its last look tells, or 0."""
-    told = [(sample["result"].get("clock") or {}).get("offset") for sample in hosts.get(name, ()) if "result" in sample]
-    return next((offset for offset in reversed(told) if offset is not None), 0)
+    offsets = [
+        (sample["result"].get("clock") or {}).get("offset") for sample in hosts.get(name, ()) if "result" in sample
+    ]
+    return next((offset for offset in reversed(offsets) if offset is not None), 0)
 
 
-def control_samples(told, problem, awaited, elsewhere, offset, now):
+def control_samples(answer, problem, awaited, elsewhere, offset, now):
     """Return the samples of the control plane in the form of celery_inspect_info.
 
     Of who is not ``awaited`` silence means nothing.
     """
     samples = []
-    for sample in told.get("control", ()):
+    for sample in answer.get("control", ()):
         replies = [reply for reply in unpack(sample) if reply[1] not in elsewhere]
         limits = each_once(lambda _method, reply: rate_limits(reply))
         # A worker that was not asked, or not to the end, is not silent.
@@ -76,38 +78,38 @@ def control_samples(told, problem, awaited, elsewhere, offset, now):
         result.update(broker=sample["broker"], probe={"ok": True, "error": ""})
         samples.append({"at": sample["at"] - offset, "result": result})
     if problem or not samples:
-        broker = broker_of(told)
+        broker = broker_of(answer)
         probe = {"ok": False, "error": problem or "nothing was asked"}
         samples.append({"at": now, "result": dict(summary([], (), METHODS), broker=broker, probe=probe)})
     return samples
 
 
-def queue_samples(told, offset):
+def queue_samples(answer, offset):
     """Return the samples of the queues in the form of celery_queue_info."""
-    return [{"at": sample["at"] - offset, "result": sample} for sample in told.get("queues", ())]
+    return [{"at": sample["at"] - offset, "result": sample} for sample in answer.get("queues", ())]
 
 
-def heard_of(told, awaited):
+def heard_of(answer, awaited):
     """Whether any of the nodes answered at all."""
-    return any(node in awaited for sample in told.get("control", ()) for _method, node, _reply in unpack(sample))
+    return any(node in awaited for sample in answer.get("control", ()) for _method, node, _reply in unpack(sample))
 
 
-def examine(expected, told, problem, hosts, speaker, elsewhere, policy, now, alone=False):
+def examine(expected, answer, problem, hosts, speaker, elsewhere, policy, now, alone=False):
     """Return report, lines and evidence.
 
-    ``told`` is what the helper brought from the host ``speaker``, ``problem`` why it brought no more. ``elsewhere`` are
+    ``answer`` is what the helper brought from the host ``speaker``, ``problem`` why it brought no more. ``elsewhere`` are
     nodes that are declared and shall not be judged now. ``alone`` is true where nothing of the application was known but
     the broker's URL: where then nobody answers, the application may have another control exchange or a key prefix, so
     neither silence nor an empty queue means anything.
     """
     offset = offset_of(hosts, speaker)
     awaited = [node["node"] for node in expected["nodes"] if node.get("state") != "stopped"]
-    if alone and not heard_of(told, awaited):
-        awaited, told = [], dict(told, queues=[])
-    control = control_samples(told, problem, awaited, set(elsewhere), offset, now - offset)
+    if alone and not heard_of(answer, awaited):
+        awaited, answer = [], dict(answer, queues=[])
+    control = control_samples(answer, problem, awaited, set(elsewhere), offset, now - offset)
     for samples in hosts.values():
         for sample in samples:
             sample["at"] = sample["at"] or control[0]["at"]
-    evidence = gather(expected, control, queue_samples(told, offset), hosts, told.get("facts"))
+    evidence = gather(expected, control, queue_samples(answer, offset), hosts, answer.get("facts"))
     judged = report(judge(expected, evidence, policy), evidence, policy)
     return {"report": judged, "lines": lines(judged), "evidence": evidence}
