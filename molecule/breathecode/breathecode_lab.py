@@ -13,9 +13,9 @@ SMALL = 100
 
 def queue():
     """Return what celery_queue_info tells of the queue, with RabbitMQ's management API."""
-    told = HOST.ask("celery_queue_info", management_url="http://127.0.0.1:15672")
-    assert told["broker"]["reachable"], told
-    return told["queues"]["default"]
+    info = HOST.ask("celery_queue_info", management_url="http://127.0.0.1:15672")
+    assert info["broker"]["reachable"], info
+    return info["queues"]["default"]
 
 
 def ports(worker):

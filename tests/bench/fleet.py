@@ -122,10 +122,10 @@ class Fleet:
     def health(self):
         """Run the playbook health, see that it found everything healthy, and return its CPU seconds for each host."""
         spent = self.cpu("taskfleet.celery.health")
-        told = json.loads((self.directory / "reports/report.json").read_text())
-        verdicts = [node["verdict"] for node in told["nodes"]]
-        if verdicts != ["healthy"] * self.count or told["findings"]:
-            raise SystemExit(f"of {self.count} healthy nodes was said: {told['summary']} {told['findings'][:3]}")
+        report = json.loads((self.directory / "reports/report.json").read_text())
+        verdicts = [node["verdict"] for node in report["nodes"]]
+        if verdicts != ["healthy"] * self.count or report["findings"]:
+            raise SystemExit(f"of {self.count} healthy nodes was said: {report['summary']} {report['findings'][:3]}")
         return spent
 
     def cost(self):

@@ -69,12 +69,12 @@ def judge(url, nodes):
     wall, cpu, (asked,) = run_module("celery_fleet_health", given)
     begun = time.process_time()
     params = {**{name: option.get("default") for name, option in arguments().items()}, **given}
-    told = judged(params, asked, {}, time.time())
+    result = judged(params, asked, {}, time.time())
     spent = time.process_time() - begun
     # The other fleet of the benchmark answers as well, and is not declared.
-    verdicts = [one["verdict"] for one in told["report"]["nodes"] if one["node"] in nodes]
+    verdicts = [one["verdict"] for one in result["report"]["nodes"] if one["node"] in nodes]
     if verdicts != ["healthy"] * len(nodes):
-        raise SystemExit(f"of {len(nodes)} healthy nodes was said: {set(verdicts)} {told['lines'][-3:]}")
+        raise SystemExit(f"of {len(nodes)} healthy nodes was said: {set(verdicts)} {result['lines'][-3:]}")
     return wall + spent, cpu + spent
 
 
@@ -82,18 +82,20 @@ def ask_by_module(url, nodes):
     """Return wall seconds, CPU seconds of celery_inspect_info."""
     arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "methods": METHODS, "destination": nodes}
     arguments["timeout"] = SECONDS
-    wall, cpu, (told,) = run_module("celery_inspect_info", arguments)
-    if told["silent"] or told["unanswered"] or len(told["nodes"]) != len(nodes):
-        raise SystemExit(f"{len(told['silent'])} nodes did not answer the module: {told['broker']} {told['probe']}")
+    wall, cpu, (result,) = run_module("celery_inspect_info", arguments)
+    if result["silent"] or result["unanswered"] or len(result["nodes"]) != len(nodes):
+        raise SystemExit(
+            f"{len(result['silent'])} nodes did not answer the module: {result['broker']} {result['probe']}"
+        )
     return wall, cpu
 
 
 def ask_by_commands(url, nodes):
     """Run `celery inspect` once for each method."""
     celery = [str(CELERY_PYTHON), "-m", "celery", "-b", url, "inspect", "--json", "-t", str(SECONDS)]
-    wall, cpu, told = measure([[*celery, "-d", ",".join(nodes), method] for method in METHODS])
-    if any(len(replies) != len(nodes) for replies in told):
-        raise SystemExit(f"of {len(nodes)} nodes answered the commands: {[len(replies) for replies in told]}")
+    wall, cpu, answers = measure([[*celery, "-d", ",".join(nodes), method] for method in METHODS])
+    if any(len(replies) != len(nodes) for replies in answers):
+        raise SystemExit(f"of {len(nodes)} nodes answered the commands: {[len(replies) for replies in answers]}")
     return wall, cpu
 
 

@@ -44,8 +44,8 @@ def compared(count):
         sample["result"]["clients"] = []
         sample["result"]["queues"]["default"].update(ready=count, unacked=count)
     for sample in fleet.control:
-        for told in sample["result"]["nodes"].values():
-            told["rate_limits"] = {"shop.add": "1/h"}
+        for reply in sample["result"]["nodes"].values():
+            reply["rate_limits"] = {"shop.add": "1/h"}
     return fleet
 
 
@@ -57,11 +57,11 @@ def measure(title, make):
         fold, evidence = timed(fleet.evidence)
         judging, verdicts = timed(lambda: judge(fleet.expected, evidence))  # noqa: B023
         planning, _plan = timed(lambda: plan(verdicts))  # noqa: B023
-        telling, told = timed(lambda: report(verdicts, evidence))  # noqa: B023
-        spent = (fold, judging, planning, telling)
+        reporting, health = timed(lambda: report(verdicts, evidence))  # noqa: B023
+        spent = (fold, judging, planning, reporting)
         print(
             f"{count:>6} " + " ".join(f"{each:9.1f}" for each in (*spent, sum(spent))),
-            f"     {told['summary']['stuck']}",
+            f"     {health['summary']['stuck']}",
         )
 
 

@@ -15,7 +15,7 @@ from helpers import RUN_PATIENCE
 class Job:
     """A playbook that was run: what set_stats handed over, the names of its reports, and the tasks changed by host."""
 
-    told: dict
+    stats: dict
     reports: set
     changed: dict
 

@@ -11,7 +11,7 @@ def inject(fleet):
 
 def settled(fleet):
     # Their own questions to it time out.
-    return {beat["state"] for beat in fleet.heartbeats().values()} == {"broker_down"}
+    return {heartbeat["state"] for heartbeat in fleet.heartbeats().values()} == {"broker_down"}
 
 
 def undo(fleet):

@@ -16,9 +16,9 @@ DROPPED = contextlib.ExitStack()
 def waiting(fleet):
     """The client of the worker that waits for work: id and port."""
     for line in fleet.redis("CLIENT", "LIST").splitlines():
-        told = dict(word.partition("=")[::2] for word in line.split())
-        if told["name"] == fleet.node(NODE) and told["cmd"] == "brpop":
-            return told["id"], told["addr"].rpartition(":")[2]
+        client = dict(word.partition("=")[::2] for word in line.split())
+        if client["name"] == fleet.node(NODE) and client["cmd"] == "brpop":
+            return client["id"], client["addr"].rpartition(":")[2]
     return None
 
 

@@ -129,8 +129,8 @@ class LabFleet:
 
     def control(self, name, command, **arguments):
         """Send a command of remote control to a worker, which must do it."""
-        told = self.host.client(do="control", command=command, nodes=[self.node(name)], arguments=arguments)
-        assert [list(answer[self.node(name)]) for answer in told] == [["ok"]], told
+        replies = self.host.client(do="control", command=command, nodes=[self.node(name)], arguments=arguments)
+        assert [list(answer[self.node(name)]) for answer in replies] == [["ok"]], replies
 
     def send(self, task, *args, module="shop.tasks", **options):
         """Send tasks, and do not wait for them."""
@@ -144,8 +144,8 @@ class LabFleet:
         found = {}
         for line in text.splitlines():
             with contextlib.suppress(ValueError):
-                beat = json.loads(line)
-                found[beat.get("node", "").partition("@")[0]] = beat
+                heartbeat = json.loads(line)
+                found[heartbeat.get("node", "").partition("@")[0]] = heartbeat
         return found
 
     def problem(self, name):
@@ -154,14 +154,14 @@ class LabFleet:
 
     def unhealthy(self, names=None):
         """Return the workers that do not run, or whose sentinel says that they do not work."""
-        running, beats = pids(), self.heartbeats()
+        running, heartbeats = pids(), self.heartbeats()
         workers = [worker for worker in self.host.workers if names is None or worker.instance in names]
-        return [one.instance for one in workers if not well(one, running[one.node], beats.get(one.instance))]
+        return [one.instance for one in workers if not well(one, running[one.node], heartbeats.get(one.instance))]
 
     def fix(self):
         """Bring the fleet back from a round that was broken off."""
-        told = self.host.on.run("ls /var/lib/shop/*.json").stdout.split()
-        changed = {Path(path).stem for path in told}
+        settings = self.host.on.run("ls /var/lib/shop/*.json").stdout.split()
+        changed = {Path(path).stem for path in settings}
         self.host.on.run("iptables -F; rm -f /var/lib/shop/*.json; systemctl start redis-server")
         self.host.on.run("systemctl stop laptop second twin")
         self.host.on.run("systemctl kill --signal=CONT --kill-whom=all 'shop-*.service'; systemctl reset-failed")
@@ -173,12 +173,12 @@ class LabFleet:
         wait_for(lambda: not self.unhealthy(), "all workers are well, by the word of their sentinels")
 
 
-def well(worker, pid, beat):
+def well(worker, pid, heartbeat):
     """Whether a worker runs, and its sentinel finds nothing wrong. That of `blind` only says that it has started."""
     if not pid or worker.instance == "blind":
         return bool(pid) and worker.is_running
-    fresh = beat and beat["pid"] == pid and time.time() - beat["written_at"] <= 5
-    return bool(fresh and beat["state"] == "ready" and not beat["problem"])
+    fresh = heartbeat and heartbeat["pid"] == pid and time.time() - heartbeat["written_at"] <= 5
+    return bool(fresh and heartbeat["state"] == "ready" and not heartbeat["problem"])
 
 
 @dataclass
@@ -279,7 +279,7 @@ def play(incidents, fleet):
             story.heal = heal(incidents)
             for one in incidents:
                 one.found = one.find_in(story.heal.before)
-                restarted = {told["node"]: told["action"] for told in (story.heal.heal or {}).get("restarted", ())}
+                restarted = {entry["node"]: entry["action"] for entry in (story.heal.heal or {}).get("restarted", ())}
                 one.action = (
                     restarted.get(fleet.node(one.NODE), "none") if one.NODE else ("some" if restarted else "none")
                 )
@@ -339,5 +339,5 @@ def by_node(name, report):
 
 def finding(reason, report):
     """Return a finding in the form of a verdict."""
-    told = [one for one in report["findings"] if one["reason"] == reason]
-    return {"verdict": "finding", "reason": reason if told else "not in the report", "cause": str(told)}
+    found = [one for one in report["findings"] if one["reason"] == reason]
+    return {"verdict": "finding", "reason": reason if found else "not in the report", "cause": str(found)}

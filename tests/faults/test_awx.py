@@ -20,7 +20,7 @@ def fleet():
 
 def test_health(fleet, tmp_path):
     job = run_as_awx(tmp_path, "health", **PATIENCE)
-    assert job.told["celery_health"]["summary"]["nodes"] == len(fleet.host.workers)
+    assert job.stats["celery_health"]["summary"]["nodes"] == len(fleet.host.workers)
     assert {"report.json", "report.html"} <= job.reports
 
 
@@ -34,8 +34,8 @@ def test_deploy(fleet, tmp_path):
 def test_restart_idle(fleet, tmp_path):
     before = pids()
     job = run_as_awx(tmp_path, "restart_idle", **PATIENCE, **OPEN_BRAKES)
-    assert job.told["celery_heal"]["restarted"] == []
-    assert job.told["celery_health"]["summary"]["nodes"] == len(before)
+    assert job.stats["celery_heal"]["restarted"] == []
+    assert job.stats["celery_health"]["summary"]["nodes"] == len(before)
     assert pids() == before
 
 
@@ -43,23 +43,23 @@ def test_restart_idle(fleet, tmp_path):
 def test_rolling_restart(fleet, tmp_path):
     before, chosen = pids(), fleet.node("main")
     job = run_as_awx(tmp_path, "rolling_restart", celery_rolling_nodes=[chosen], **PATIENCE)
-    assert [one["node"] for one in job.told["celery_heal"]["restarted"]] == [chosen]
+    assert [one["node"] for one in job.stats["celery_heal"]["restarted"]] == [chosen]
     assert moved(before) == {chosen}
 
 
 @pytest.mark.whole
 def test_canary(fleet, tmp_path):
-    told = run_as_awx(tmp_path, "canary", celery_canary_nodes="all").told["celery_canary"]
-    assert told["stuck"] == []
-    assert set(told["nodes"]) == set(pids())
+    canary = run_as_awx(tmp_path, "canary", celery_canary_nodes="all").stats["celery_canary"]
+    assert canary["stuck"] == []
+    assert set(canary["nodes"]) == set(pids())
 
 
 @pytest.mark.whole
 def test_scale(fleet, tmp_path):
     node = fleet.node("main")
     for size in (3, 2):
-        told = run_as_awx(tmp_path, "scale", celery_scale={"main": {"concurrency": size}}).told["celery_scale"]
-        assert told[node]["status"] == "changed"
+        scaled = run_as_awx(tmp_path, "scale", celery_scale={"main": {"concurrency": size}}).stats["celery_scale"]
+        assert scaled[node]["status"] == "changed"
         wait_for(lambda size=size: len(fleet.children("main")) == size, f"the pool has {size} processes")
 
 
@@ -67,9 +67,9 @@ def test_scale(fleet, tmp_path):
 def test_purge_and_restore(fleet, tmp_path):
     fleet.send("add", 1, 2, queue=QUEUE, times=3)
     try:
-        purged = run_as_awx(tmp_path, "purge", celery_queues=[QUEUE], celery_confirm=True).told["celery_purge"]
+        purged = run_as_awx(tmp_path, "purge", celery_queues=[QUEUE], celery_confirm=True).stats["celery_purge"]
         assert (purged["purged"], fleet.redis("LLEN", QUEUE)) == ({QUEUE: 3}, "0")
-        restored = run_as_awx(tmp_path, "restore", celery_dump_from=purged["dump_to"]).told["celery_restore"]
+        restored = run_as_awx(tmp_path, "restore", celery_dump_from=purged["dump_to"]).stats["celery_restore"]
         assert (restored["restored"], fleet.redis("LLEN", QUEUE)) == ({QUEUE: 3}, "3")
     finally:
         fleet.redis("DEL", QUEUE)
@@ -79,4 +79,4 @@ def test_purge_and_restore(fleet, tmp_path):
 def test_diagnose(fleet, tmp_path):
     job = run_as_awx(tmp_path, "diagnose")
     [archive] = job.reports
-    assert job.told["celery_diagnose"]["archive"].endswith(archive)
+    assert job.stats["celery_diagnose"]["archive"].endswith(archive)

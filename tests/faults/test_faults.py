@@ -73,10 +73,10 @@ def write_table():
             for one in story.incidents
         ]
     seconds = [row["seconds"] for row in rows if row["seconds"] is not None]
-    told = {
+    table = {
         "incidents": rows,
         "median_seconds": statistics.median(seconds) if seconds else None,
         "worst_seconds": max(seconds, default=None),
     }
     TABLE.parent.mkdir(exist_ok=True)
-    TABLE.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    TABLE.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")

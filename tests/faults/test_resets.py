@@ -24,8 +24,8 @@ def test_damaged_schedule_and_a_second_beat(fleet, tmp_path):
     fleet.check("systemctl start --no-block shop-beat")
     fleet.beside("second", "celery -A shop.celery beat --schedule=/tmp/second-schedule --pidfile=")
     wait_for(lambda: fleet.host.on.file("/tmp/second-schedule").exists, "the second beat runs")
-    told = run_as_awx(tmp_path, "beat_reset", celery_beat_stop_strays=True).told
-    reset = told["celery_beat_reset"]
+    stats = run_as_awx(tmp_path, "beat_reset", celery_beat_stop_strays=True).stats
+    reset = stats["celery_beat_reset"]
     assert [path for path in reset["moved"] if path.startswith(SCHEDULE)]
     assert [stray["kind"] for stray in reset["strays"]] == ["beat"]
     assert reset["ticks"] > 0
@@ -40,7 +40,7 @@ def test_damaged_database_of_flower(fleet, tmp_path):
     flower.stop()
     fleet.check(f"rm -f {DATABASE}*; echo 'no database' > {DATABASE}; chown shop:shop {DATABASE}")
     fleet.check("systemctl start --no-block shop-flower")
-    told = run_as_awx(tmp_path, "flower_reset").told
-    reset = told["celery_flower_reset"][fleet.host.name]
+    stats = run_as_awx(tmp_path, "flower_reset").stats
+    reset = stats["celery_flower_reset"][fleet.host.name]
     assert DATABASE in reset["moved"]
     assert flower.pid == reset["new_pid"]

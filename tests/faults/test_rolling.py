@@ -77,12 +77,12 @@ def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet):
         before = pids()
         # It cannot read its settings, so it does not come back.
         fleet.check(f"sh -c 'echo nonsense > {fleet.settings_file('main')}'")
-        succeeded, told, said = rolling(directory, celery_heal_verify_attempts=3)
+        succeeded, record, said = rolling(directory, celery_heal_verify_attempts=3)
         assert not succeeded
-        done = set(told["done"])
-        assert [one["node"] for one in told["restarted"] if not one["verified"]] == [broken], said
+        done = set(record["done"])
+        assert [one["node"] for one in record["restarted"] if not one["verified"]] == [broken], said
         assert done, "none was restarted before the one that did not come back"
-        assert {one["node"] for one in told["left_alone"]} == nodes - done - {broken}
+        assert {one["node"] for one in record["left_alone"]} == nodes - done - {broken}
         assert moved(before) == done | {broken}
 
         fleet.no_settings("main")
@@ -91,9 +91,9 @@ def test_rolling_restart_stops_at_the_first_failure_and_goes_on_there(fleet):
         fleet.restart("main")
         fleet.wait_well()
         before = pids()
-        succeeded, told, said = rolling(directory, celery_rolling_resume=True)
+        succeeded, record, said = rolling(directory, celery_rolling_resume=True)
         assert succeeded, said
-        assert (set(told["done"]), moved(before)) == (nodes, nodes - done)
+        assert (set(record["done"]), moved(before)) == (nodes, nodes - done)
         assert ledger.lost() == {}
     # Four workers are on `default`, two on `orders`: by the fraction of a third, one may be away.
     assert (watch.most["default"], watch.most["orders"]) == (1, 1)

@@ -31,7 +31,7 @@ def worker(tmp_path, label):
 def ask(worker, label, dump):
     """Run the playbook; return the finished process."""
     python, celery = label.split("-")
-    told = {
+    variables = {
         "versions_of": {"python": f"{python}.", "celery": f"{celery}."},
         "versions_python": worker.python,
         "versions_node": NODE,
@@ -41,7 +41,7 @@ def ask(worker, label, dump):
         "versions_pid": worker.process.pid,
     }
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory=localhost,", "--connection=local"]
-    argv += ["--extra-vars", json.dumps(told), str(ROOT / "tests/versions/ask.yml")]
+    argv += ["--extra-vars", json.dumps(variables), str(ROOT / "tests/versions/ask.yml")]
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=4 * PATIENCE, check=False)
 
 

@@ -13,8 +13,8 @@ def test_twelve_workers_with_a_process_each():
     stats = HOST.answers("stats", *(worker.node for worker in HOST.workers))
     assert sorted(stats) == sorted(f"celeryworker-{number}@dyno" for number in range(1, 13))
     scaled = {name: stats.pop(f"{name}@dyno")["autoscaler"] for name in ("celeryworker-11", "celeryworker-12")}
-    assert {(told["max"], told["min"]) for told in scaled.values()} == {(2, 1)}
-    assert {told["pool"]["max-concurrency"] for told in stats.values()} == {1}
+    assert {(autoscaler["max"], autoscaler["min"]) for autoscaler in scaled.values()} == {(2, 1)}
+    assert {node["pool"]["max-concurrency"] for node in stats.values()} == {1}
 
 
 def test_health():

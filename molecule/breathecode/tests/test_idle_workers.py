@@ -38,7 +38,7 @@ def test_idle_workers_are_named_and_restarted_and_no_others(count):
             healed = concluded("restart_idle", celery_heal_max_fraction=0.6)
         assert healed.rc == 0, healed.stdout
         assert sorted(healed.restarted) == sorted(worker.node for worker in idle), healed.stdout
-        assert {told["verified"] for told in healed.heal["restarted"]} == {True}
+        assert {entry["verified"] for entry in healed.heal["restarted"]} == {True}
         assert moved(before) == {worker.node for worker in idle}
         # The queue drains, and nothing of it is lost.
         assert ledger.lost() == {}

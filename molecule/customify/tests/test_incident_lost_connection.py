@@ -19,7 +19,7 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
         assert EMAIL in HOST.answers("registered", worker.node)[worker.node]
         seen = concluded("health")
         assert seen.verdicts.pop(worker.node) == ("stuck", "connection_lost"), seen.causes
-        others = {told["verdict"] for told in seen.report["nodes"] if told["node"] != worker.node}
+        others = {entry["verdict"] for entry in seen.report["nodes"] if entry["node"] != worker.node}
         assert others == {"healthy"}, seen.causes
         healed = concluded("restart_idle")
         assert healed.rc == 0, healed.stdout

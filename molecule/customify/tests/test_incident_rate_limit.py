@@ -16,9 +16,9 @@ def test_rate_limit_is_no_reason_to_restart():
     last = designs("create", "80")
     seen = concluded("health")
     assert seen.rc == 0, seen.stdout
-    told = {(node["verdict"], node["activity"]) for node in seen.report["nodes"]}
-    assert ("healthy", "rate_limited") in told, seen.causes
-    assert {verdict for verdict, _activity in told} == {"healthy"}, seen.causes
+    states = {(node["verdict"], node["activity"]) for node in seen.report["nodes"]}
+    assert ("healthy", "rate_limited") in states, seen.causes
+    assert {verdict for verdict, _activity in states} == {"healthy"}, seen.causes
     assert concluded("restart_idle").restarted == []
     assert pids() == before
     wait_for(lambda: designs("show", last)["status"] == "published", "the last design is published")

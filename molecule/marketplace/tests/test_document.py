@@ -29,7 +29,7 @@ def totals(host):
     return stats["total"]
 
 
-def test_a_task_sent_by_hand_comes_back(worker_host):
+def test_task_sent_by_hand_comes_back(worker_host):
     assert worker_host.client(do="call", task="promotions.tasks.check_active_promos") == [[]]
 
 
@@ -43,14 +43,14 @@ def test_settings_for_production(worker):
 
 
 def test_limits_reach_the_task(worker_host):
-    [told] = worker_host.client(do="call", task="promotions.tasks.timeouts")
-    assert list(told.values()) == ["120", "180", "240"]
+    [reply] = worker_host.client(do="call", task="promotions.tasks.timeouts")
+    assert list(reply.values()) == ["120", "180", "240"]
 
 
 def test_schedule_is_that_of_the_document(beat_host):
     run = f"{beat_host.facts['bin_dir']}/{beat_host.app}-run"
-    told = beat_host.python(BEAT, run, "env", "--unset=MARKETPLACE_BEAT_SCALE", "python", "-B", "-")
-    assert json.loads(told) == ENTRIES
+    output = beat_host.python(BEAT, run, "env", "--unset=MARKETPLACE_BEAT_SCALE", "python", "-B", "-")
+    assert json.loads(output) == ENTRIES
 
 
 def test_beat_sends_each_entry(beat_host):
@@ -73,7 +73,7 @@ def test_log_lines_have_the_documented_formats(worker):
         wait_for(lambda line=line: re.search(line, worker.log(300)), f"the log has {line}")
 
 
-def test_the_five_metrics(flower_host):
+def test_five_metrics(flower_host):
     """Flower counts the finished tasks, their time, the failed ones and the workers; the broker what waits."""
     url = flower_host.facts["flower_url"].rstrip("/") + "/metrics"
 
@@ -90,8 +90,8 @@ def test_the_five_metrics(flower_host):
         r'flower_worker_online\{worker="celery@market"\} 1',
     ):
         wait_for(lambda wanted=wanted: re.search(wanted, metrics()), f"Flower's metrics have {wanted}")
-    told = flower_host.ask("celery_queue_info", queues=["celery"])
-    assert isinstance(told["queues"]["celery"]["ready"], int)
+    info = flower_host.ask("celery_queue_info", queues=["celery"])
+    assert isinstance(info["queues"]["celery"]["ready"], int)
 
 
 def test_soft_restart_replaces_the_pool(worker):

@@ -22,8 +22,8 @@ def notifications(host, state):
 
 
 def dead(host):
-    told = host.ask("celery_queue_info", queues=["dead_letter"])
-    return told["queues"]["dead_letter"]["ready"]
+    info = host.ask("celery_queue_info", queues=["dead_letter"])
+    return info["queues"]["dead_letter"]["ready"]
 
 
 def failures_are_found():
@@ -33,7 +33,7 @@ def failures_are_found():
     return {("uncovered_queue", "dead_letter"), ("failures", "tasks")} <= run.findings
 
 
-def test_what_fails_for_good_is_kept_and_delivered_later():
+def test_task_that_fails_for_good_is_kept_and_delivered_later():
     host = host_named("market")
     notifications(host, "refused")
     try:

@@ -30,8 +30,8 @@ def test_pool_queue_and_tasks(worker):
 
 
 def test_layers_of_timeouts(app):
-    [told] = app.host.client(do="call", task="debug_task")
-    limits = {name: value for name, value in told["settings"].items() if "LIMIT" in name or "ANSIBLE" in name}
+    [reply] = app.host.client(do="call", task="debug_task")
+    limits = {name: value for name, value in reply["settings"].items() if "LIMIT" in name or "ANSIBLE" in name}
     assert limits == {
         "ANSIBLE_SSH_TIMEOUT": 30,
         "ANSIBLE_PLAYBOOK_TIMEOUT": 120,
@@ -42,8 +42,8 @@ def test_layers_of_timeouts(app):
 
 def test_schedule_is_that_of_the_document(beat_host):
     run = f"{beat_host.facts['bin_dir']}/{beat_host.app}-run"
-    told = beat_host.python(SCHEDULE, run, "env", "--unset=MIKROM_BEAT_SCALE", "python", "-B", "-")
-    assert json.loads(told) == ENTRIES
+    output = beat_host.python(SCHEDULE, run, "env", "--unset=MIKROM_BEAT_SCALE", "python", "-B", "-")
+    assert json.loads(output) == ENTRIES
 
 
 def test_beat_sends(beat_host):
@@ -51,7 +51,7 @@ def test_beat_sends(beat_host):
 
     def sent():
         stats = beat_host.answers("stats", *app.nodes)
-        return sum(told["total"].get("mikrom.worker.tasks.sync_vm_status", 0) for told in stats.values())
+        return sum(node["total"].get("mikrom.worker.tasks.sync_vm_status", 0) for node in stats.values())
 
     before = sent()
     wait_for(lambda: sent() > before, "the entry of every five minutes, here three seconds, reaches a worker")
@@ -62,12 +62,12 @@ def test_healthcheck_is_that_of_the_document(worker):
     path = f"{worker.host.facts['run_dir']}/health/{worker.instance}.json"
 
     def healthy():
-        told = json.loads(worker.host.on.run(f"cat {path}").stdout or "{}")
-        return told if told.get("status") == "healthy" else None
+        verdict = json.loads(worker.host.on.run(f"cat {path}").stdout or "{}")
+        return verdict if verdict.get("status") == "healthy" else None
 
     # It asks every 30 s.
-    told = wait_for(healthy, f"{path} says healthy", timeout=2 * PATIENCE)
-    assert told["reason"] == f"pong from {worker.node}"
+    verdict = wait_for(healthy, f"{path} says healthy", timeout=2 * PATIENCE)
+    assert verdict["reason"] == f"pong from {worker.node}"
 
 
 def test_home_of_the_document(machine):

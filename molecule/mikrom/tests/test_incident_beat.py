@@ -14,7 +14,7 @@ pytestmark = pytest.mark.whole
 def sent(host):
     [app] = APPS
     stats = host.answers("stats", *app.nodes)
-    return sum(told["total"].get("mikrom.worker.tasks.sync_vm_status", 0) for told in stats.values())
+    return sum(node["total"].get("mikrom.worker.tasks.sync_vm_status", 0) for node in stats.values())
 
 
 def works(host):

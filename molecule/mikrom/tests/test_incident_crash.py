@@ -68,7 +68,7 @@ def test_bad_code_does_not_reach_the_workers(tmp_path):
     assert concluded("health").unhealthy == {}
 
 
-def test_a_memory_limit_is_named_and_a_higher_one_heals():
+def test_memory_limit_is_named_and_a_higher_one_heals():
     [worker] = host_named("omega").workers
     with Ledger(worker.host, "provision_task", queues=[QUEUE], rate=2) as ledger:
         broken = deploy("--limit=omega", "--extra-vars", json.dumps({"celery_worker_instances": TOO_LITTLE}))

@@ -39,7 +39,7 @@ def inventory(tmp_path):
     assert concluded("health").unhealthy == {}
 
 
-def test_what_blocks_is_named_under_gevent_and_does_no_harm_under_prefork(inventory):
+def test_blocking_task_is_named_under_gevent_and_does_no_harm_under_prefork(inventory):
     host = host_named("omega")
     green = Service(host, "worker", "green")
     before = pids()

@@ -16,7 +16,7 @@ def queue_is_found():
     return ("uncovered_queue", "mikrom") in run.findings
 
 
-def test_the_queue_is_named_and_worked_off():
+def test_queue_is_named_and_worked_off():
     [app] = APPS
     worker, before = app.workers[0], pids()
     with Ledger(app.host, "provision_task", queues=["mikrom"], rate=20, limit=15) as ledger:

@@ -9,7 +9,7 @@ from lab import concluded
 pytestmark = pytest.mark.whole
 
 
-def test_a_worker_does_not_need_the_directory_and_the_deployment_mends_it():
+def test_worker_does_not_need_the_directory_and_the_deployment_fixes_it():
     host = host_named("alpha")
     worker, directory = host.workers[0], host.facts["log_dir"]
     host.check(f"chown -R root:root {directory}")
@@ -20,6 +20,6 @@ def test_a_worker_does_not_need_the_directory_and_the_deployment_mends_it():
     host.answers("ping", worker.node)
     assert concluded("health").unhealthy == {}
     deployed("--limit=alpha")
-    told = host.on.file(directory)
-    assert (told.user, told.group, oct(told.mode)) == ("mikrom", "mikrom", "0o755")
+    found = host.on.file(directory)
+    assert (found.user, found.group, oct(found.mode)) == ("mikrom", "mikrom", "0o755")
     assert concluded("health").unhealthy == {}

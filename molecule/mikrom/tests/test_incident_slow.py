@@ -18,7 +18,7 @@ def order(host):
     return host.on.run(f"cat {host.facts['environment']['MIKROM_LEDGER']}").stdout.split()
 
 
-def test_a_second_worker_beside_the_first():
+def test_second_worker_beside_the_first():
     first = [{"name": "celery", "queues": [QUEUE], "pool": "prefork", "concurrency": 4}]
     second = [*first, {"name": "worker2", "queues": [QUEUE], "pool": "prefork", "concurrency": 2}]
     host, before = host_named("omega"), pids()

@@ -22,8 +22,8 @@ def probe(service, *options):
 
 def informed(service):
     """What its probe answers; where the whole machine stood still, the heartbeat is old, and the next one is awaited."""
-    told = probe(service)
-    return None if "the last heartbeat is" in told.stdout else told
+    result = probe(service)
+    return None if "the last heartbeat is" in result.stdout else result
 
 
 def signal(service, name):
@@ -81,11 +81,11 @@ def test_unit_waits_for_readiness(worker):
 
 def test_probe_answers_in_json(worker):
     def healthy():
-        told = probe(worker, "--json")
-        return told.rc == 0 and json.loads(told.stdout)
+        result = probe(worker, "--json")
+        return result.rc == 0 and json.loads(result.stdout)
 
-    told = wait_for(healthy, f"{worker.name} is well")
-    assert (told["healthy"], told["exit"], told["node"]) == (True, 0, worker.node)
+    verdict = wait_for(healthy, f"{worker.name} is well")
+    assert (verdict["healthy"], verdict["exit"], verdict["node"]) == (True, 0, worker.node)
 
 
 def test_blocked_process_is_aborted_with_a_traceback(worker):
@@ -109,8 +109,8 @@ def test_solo_task_explains_a_loop_that_does_not_turn(worker_host):
     with worker_host.follow("work_until", gate.path, queue="reports") as result:
         with gate:
             wait_for(lambda: worker.heartbeat["loop_age"] > WATCHDOG + 1, "the task blocks the loop for too long")
-            told = wait_for(lambda: informed(worker), f"the probe of {worker.name} reads a heartbeat that is not old")
-            assert (told.rc, "runs shop.tasks.work_until" in told.stdout) == (0, True)
+            seen = wait_for(lambda: informed(worker), f"the probe of {worker.name} reads a heartbeat that is not old")
+            assert (seen.rc, "runs shop.tasks.work_until" in seen.stdout) == (0, True)
         assert result() == gate.path
     assert worker.pid == old
 
@@ -118,8 +118,8 @@ def test_solo_task_explains_a_loop_that_does_not_turn(worker_host):
 def spared_until(workers, pids, moment):
     """Whether the sentinels of these workers have written on until then. None may be restarted, or find anything wrong."""
     written = [worker.heartbeat for worker in workers]
-    assert [(beat["pid"], beat["problem"]) for beat in written] == [(pid, "") for pid in pids]
-    return all(beat["written_at"] > moment for beat in written)
+    assert [(heartbeat["pid"], heartbeat["problem"]) for heartbeat in written] == [(pid, "") for pid in pids]
+    return all(heartbeat["written_at"] > moment for heartbeat in written)
 
 
 def test_broker_outage_restarts_nobody(worker_host):

@@ -97,10 +97,10 @@ class Service:
 
     def _program(self):
         """Return what supervisor says of it, nothing where it does not know it. supervisorctl takes half a second to start."""
-        told = self.host.on.run("python3 -I -S -c %s %s", PROGRAM, self.name)
-        assert told.rc == 0, told
+        result = self.host.on.run("python3 -I -S -c %s %s", PROGRAM, self.name)
+        assert result.rc == 0, result
         try:
-            [[program], _method] = xmlrpc.client.loads(told.stdout)
+            [[program], _method] = xmlrpc.client.loads(result.stdout)
         except xmlrpc.client.Fault as fault:
             if not fault.faultString.startswith("BAD_NAME"):
                 raise
@@ -119,8 +119,8 @@ class Service:
 
     def is_content(self):
         """Whether the sentinel of the process that runs finds nothing wrong."""
-        beat = self.heartbeat
-        return beat["pid"] == self.pid and beat["state"] == "ready" and not beat["problem"]
+        heartbeat = self.heartbeat
+        return heartbeat["pid"] == self.pid and heartbeat["state"] == "ready" and not heartbeat["problem"]
 
     @property
     def is_stopping(self):
@@ -273,8 +273,8 @@ class Host:
         """Return what these nodes answer, all of them. A question that comes before one listens is lost, so it is repeated."""
 
         def complete():
-            told = self.inspect(method, *nodes)
-            return told if set(nodes) <= set(told) else None
+            replies = self.inspect(method, *nodes)
+            return replies if set(nodes) <= set(replies) else None
 
         return wait_for(complete, f"{', '.join(nodes)} answer {method}")
 
@@ -380,6 +380,6 @@ def module(host, module_name, **arguments):
         f"--module-name=taskfleet.celery.{module_name}",
         f"--args={json.dumps(arguments)}",
     )
-    status, _arrow, told = done.stdout.partition(" => ")
+    status, _arrow, result = done.stdout.partition(" => ")
     assert status.endswith((" | SUCCESS", " | CHANGED")), done.stdout + done.stderr
-    return json.loads(told)
+    return json.loads(result)

@@ -39,10 +39,10 @@ class Container:
     def look(self):
         """Find its process and its environment; whether there is one on this machine."""
         done = subprocess.run(["docker", "inspect", self.name], capture_output=True, text=True, check=True)
-        [told] = json.loads(done.stdout)
-        self.pid = told["State"]["Pid"]
-        self.started = started(self.pid) if is_of(self.pid, told["Id"]) else None
-        self.environment = [*told["Config"]["Env"], f"HOSTNAME={told['Config']['Hostname']}", "HOME=/root"]
+        [container] = json.loads(done.stdout)
+        self.pid = container["State"]["Pid"]
+        self.started = started(self.pid) if is_of(self.pid, container["Id"]) else None
+        self.environment = [*container["Config"]["Env"], f"HOSTNAME={container['Config']['Hostname']}", "HOME=/root"]
         return self.started is not None
 
 
@@ -68,9 +68,9 @@ class Backend(testinfra.backend.docker.DockerBackend):
     def run(self, command, *args, **_options):
         asked = self.get_command(command, *args)
         argv = [*container(self.name).entrance(), "/bin/sh", "-c", asked]
-        told = self.run_local(shlex.join(argv))
-        told.command = self.encode(asked)
-        return told
+        result = self.run_local(shlex.join(argv))
+        result.command = self.encode(asked)
+        return result
 
 
 @functools.cache

@@ -28,12 +28,12 @@ def wait(seconds):
     Return for how many seconds it held; None when the input has ended.
     """
     ready, _write, _error = select.select([sys.stdin], [], [], max(seconds, 0))
-    told = sys.stdin.buffer.read1(1024) if ready else None
+    command = sys.stdin.buffer.read1(1024) if ready else None
     since = time.monotonic()
-    if told == b"hold\n":
+    if command == b"hold\n":
         print("held", flush=True)
-        told = sys.stdin.buffer.read1(1024)
-    return None if told == b"" else time.monotonic() - since
+        command = sys.stdin.buffer.read1(1024)
+    return None if command == b"" else time.monotonic() - since
 
 
 connection = app.connection_for_write()

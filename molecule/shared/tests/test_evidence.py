@@ -34,16 +34,16 @@ def undisturbed(host):
     return evidence(host)
 
 
-def entry_of(told, service):
-    return told["instances"][service.instance] if service.instance else told[service.log_name]
+def entry_of(found, service):
+    return found["instances"][service.instance] if service.instance else found[service.log_name]
 
 
 def test_host_info_knows_every_service(machine):
     pids = {service.name: service.pid for service in machine.services}
-    told = undisturbed(machine)
-    assert (told["missing"], told["strays"]) == ({}, [])
+    found = undisturbed(machine)
+    assert (found["missing"], found["strays"]) == ({}, [])
     for service in machine.services:
-        entry = entry_of(told, service)
+        entry = entry_of(found, service)
         assert entry["service"]["name"] == service.name
         assert (entry["service"]["state"], entry["service"]["main_pid"]) == ("active", pids[service.name])
         assert entry["service"]["since_seconds"] >= 0
@@ -64,16 +64,16 @@ def test_host_info_knows_the_pools(worker_host):
 
     def pools():
         stats = worker_host.answers("stats", *(worker.node for worker in worker_host.workers))
-        told = {worker.instance: stats[worker.node]["pool"] for worker in worker_host.workers}
+        by_instance = {worker.instance: stats[worker.node]["pool"] for worker in worker_host.workers}
         return {
             name: set(pool["processes"]) if "prefork" in pool["implementation"] else set()
-            for name, pool in told.items()
+            for name, pool in by_instance.items()
         }
 
     def children():
-        told = evidence(worker_host)["instances"]
+        instances = evidence(worker_host)["instances"]
         return {
-            worker.instance: {one["pid"] for one in told[worker.instance]["processes"] if one["role"] == "child"}
+            worker.instance: {one["pid"] for one in instances[worker.instance]["processes"] if one["role"] == "child"}
             for worker in worker_host.workers
         }
 
@@ -81,12 +81,12 @@ def test_host_info_knows_the_pools(worker_host):
 
 
 def test_host_info_knows_clock_and_disks_and_no_secret(machine):
-    told = undisturbed(machine)
-    assert abs(told["clock"]["offset"]) <= told["clock"]["uncertainty"] + 0.01
+    found = undisturbed(machine)
+    assert abs(found["clock"]["offset"]) <= found["clock"]["uncertainty"] + 0.01
     free = int(machine.check(f"stat --file-system --format=%a {machine.facts['log_dir']}"))
     block = int(machine.check(f"stat --file-system --format=%S {machine.facts['log_dir']}"))
-    assert told["disks"][0]["free_bytes"] == pytest.approx(free * block, rel=0.05)
-    text = json.dumps(told)
+    assert found["disks"][0]["free_bytes"] == pytest.approx(free * block, rel=0.05)
+    text = json.dumps(found)
     assert [name for name, secret in machine.secrets.items() if secret in text] == []
 
 
@@ -105,22 +105,22 @@ def test_host_info_of_a_stopped_worker(worker_host):
 
 def test_beat_info(beat_host):
     facts = beat_host.facts
-    told = beat_host.ask(
+    info = beat_host.ask(
         "celery_beat_info",
         schedule_file=facts["schedule_file"] or f"{facts['state_dir']}/celerybeat-schedule",
         **({"scheduler": "redbeat.RedBeatScheduler"} if facts["scheduler"] == "redbeat" else {}),
     )
-    assert told["probe"] == {"ok": True, "error": ""}
-    assert told["count"] == 1
+    assert info["probe"] == {"ok": True, "error": ""}
+    assert info["count"] == 1
     beat = next(service for service in beat_host.services if service.log_name == "beat")
-    assert [process["pid"] for process in told["beats"]] == [beat.pid]
-    assert told["schedule"]["readable"] is True, told["schedule"]["error"]
-    assert told["configured"]
+    assert [process["pid"] for process in info["beats"]] == [beat.pid]
+    assert info["schedule"]["readable"] is True, info["schedule"]["error"]
+    assert info["configured"]
     if facts["scheduler"] == "redbeat":
-        assert told["schedule"]["lock"]["held"] is True
-        assert {entry["name"] for entry in told["schedule"]["entries"]} >= {one["name"] for one in told["configured"]}
+        assert info["schedule"]["lock"]["held"] is True
+        assert {entry["name"] for entry in info["schedule"]["entries"]} >= {one["name"] for one in info["configured"]}
     else:
-        assert {part["owner"] for part in told["file"]["parts"]} == {facts["user"]}
+        assert {part["owner"] for part in info["file"]["parts"]} == {facts["user"]}
 
 
 def test_diagnose_leaves_out_nothing_but_secrets(tmp_path):

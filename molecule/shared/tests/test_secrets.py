@@ -20,7 +20,7 @@ def test_no_secret_can_be_read(machine):
     assert answer["looked_at"] > 100
 
 
-def test_the_scan_finds_what_is_there(machine):
+def test_scan_finds_what_is_there(machine):
     """The path of the environment file is in units and programs; a scan that does not see it sees nothing."""
     answer = scan(machine, {"name": f"{machine.facts['config_dir']}/celery.env"})
     assert answer["found"]

@@ -48,8 +48,8 @@ def main():
     app, asked = Celery(broker=url), Celery(broker=os.environ.get("MODEL_BROKER_URL", url))
     prepared = {}
     for method in METHODS:
-        (told,) = asked.control.broadcast(method, destination=[model], reply=True, timeout=10, limit=1)
-        prepared[method] = [message(node, told[model]) for node in nodes]
+        (reply,) = asked.control.broadcast(method, destination=[model], reply=True, timeout=10, limit=1)
+        prepared[method] = [message(node, reply[model]) for node in nodes]
     connection = app.connection()
     channel = connection.channel()
     mailbox = app.control.mailbox(connection)

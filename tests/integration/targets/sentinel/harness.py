@@ -297,9 +297,9 @@ class Client:
             os.killpg(self.process.pid, signal.SIGKILL)
             client_of.cache_clear()
             raise AssertionError(f"not within {2 * PATIENCE} s: {source}")
-        told = json.loads(self.process.stdout.readline())
-        assert not told["error"], told["error"]
-        return told["output"].strip()
+        reply = json.loads(self.process.stdout.readline())
+        assert not reply["error"], reply["error"]
+        return reply["output"].strip()
 
 
 client_of = functools.cache(Client)

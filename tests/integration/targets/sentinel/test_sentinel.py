@@ -105,7 +105,7 @@ def test_blocked_loop(start, broker, release, pool, tmp_path):
     manager = Manager(tmp_path)
     worker = start(pool, release, broker.url(), NOTIFY_SOCKET=manager.path)
     worker.wait_for("ready", state="ready", problem="")
-    wait_for(lambda: manager.heard("READY=1"), "systemd is told")
+    wait_for(lambda: manager.heard("READY=1"), "systemd is notified")
     release_it = tmp_path / "release"
     worker.control("block", file=str(release_it))
     wait_for(release_it.with_suffix(".begun").exists, "the loop is blocked")
@@ -182,7 +182,7 @@ def test_broker_down_at_start(start, redis, tmp_path):
     assert not manager.heard("READY=1")
     redis.start()
     worker.wait_for("ready", state="ready")
-    wait_for(lambda: manager.heard("READY=1"), "systemd is told")
+    wait_for(lambda: manager.heard("READY=1"), "systemd is notified")
     assert worker.works(1)
 
 
@@ -223,7 +223,7 @@ def test_hung_in_mingle(start, redis, release, tmp_path):
     assert not manager.heard("READY=1")
     proxy.mute_on = None
     worker.wait_for("it comes through once its question is answered", state="ready")
-    wait_for(lambda: manager.heard("READY=1"), "systemd is told")
+    wait_for(lambda: manager.heard("READY=1"), "systemd is notified")
 
 
 @pytest.mark.parametrize("release", PYTHONS)
@@ -359,7 +359,7 @@ def test_stands_aside_in_a_celery_that_it_does_not_know(start, release, tmp_path
     assert worker.end() == 0
 
 
-def test_the_probes_for_containers(start, redis, tmp_path):
+def test_probes_for_containers(start, redis, tmp_path):
     """The page's probe, and the lines for Docker and Kubernetes, as they stand there."""
     probes = Probes(tmp_path, tmp_path / "w1.json")
     assert probes.results() == {"docker": 1, "startup": 1, "liveness": 1}
@@ -376,7 +376,7 @@ def test_the_probes_for_containers(start, redis, tmp_path):
     wait_for(lambda: probes.results()["liveness"] == 0, "it goes on")
 
 
-def test_the_probes_for_containers_let_a_worker_be_that_cannot_be_watched(start, tmp_path):
+def test_probes_for_containers_let_a_worker_be_that_cannot_be_watched(start, tmp_path):
     probes = Probes(tmp_path, tmp_path / "w1.json")
     worker = start(loads=("future", "taskfleet_sentinel"))
     wait_for(lambda: worker.file.get("sentinel"), "the sentinel stands aside")

@@ -22,8 +22,8 @@ def ask(seconds):
 
     arguments = {"app": None, "broker_url": url, "commands": [["ping", {}], ["stats", {}]], "destination": [node]}
     arguments.update(awaited=[node], settle=0, deadline=time.monotonic() + seconds)
-    told = inspect.main(arguments, lambda **_told: None)
-    return {"answered": len(told.get("replies", ())) == 2, "broker": told["broker"]["layer"]}
+    result = inspect.main(arguments, lambda **_partial: None)
+    return {"answered": len(result.get("replies", ())) == 2, "broker": result["broker"]["layer"]}
 
 
 def many(answers, done):
@@ -32,9 +32,9 @@ def many(answers, done):
         answers.put(ask(IMPATIENCE)["answered"])
 
 
-def enough(told):
+def enough(outcomes):
     """Tell whether there were so many calls, and so many late answers; how many of the calls these are, chance decides."""
-    return len(told) >= CALLS and told.count(False) >= LATE
+    return len(outcomes) >= CALLS and outcomes.count(False) >= LATE
 
 
 def lull(done):
@@ -55,9 +55,9 @@ for asker in askers:
     asker.start()
 sleeper = threading.Thread(target=lull, args=(done,))
 sleeper.start()
-told, end = [], time.monotonic() + PATIENCE
-while not enough(told) and time.monotonic() < end:
-    told.append(answers.get(timeout=PATIENCE))
+outcomes, end = [], time.monotonic() + PATIENCE
+while not enough(outcomes) and time.monotonic() < end:
+    outcomes.append(answers.get(timeout=PATIENCE))
 done.set()
 sleeper.join()
 for asker in askers:
@@ -65,4 +65,4 @@ for asker in askers:
 # Behind all the late ones, so they have been answered. It is asked again, as on a machine that stands still for a moment
 # the broker is given up.
 last = any(ask(PATIENCE)["answered"] for _try in range(3))
-print(json.dumps({"late": told.count(False), "calls": len(told), "last": last}))
+print(json.dumps({"late": outcomes.count(False), "calls": len(outcomes), "last": last}))

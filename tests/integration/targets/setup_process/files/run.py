@@ -56,9 +56,9 @@ def main():
     stop_arguments.add_argument("names", nargs="+")
     actions.add_parser("end").add_argument("directory", type=pathlib.Path)
     arguments = vars(parser.parse_args())
-    told = {"start": start, "serve": serve, "stop": stop, "end": end}[arguments.pop("action")](**arguments)
-    if told:
-        print(json.dumps(told))
+    result = {"start": start, "serve": serve, "stop": stop, "end": end}[arguments.pop("action")](**arguments)
+    if result:
+        print(json.dumps(result))
 
 
 def serve(directory):
@@ -84,13 +84,13 @@ def start(directory, name, ready, command, environment=None):
     """Start the command under a guard, and wait until it is ready."""
     log = directory / f"{name}.log"
     log.write_bytes(b"")
-    told, tell = os.pipe()
+    reading, writing = os.pipe()
     playbook = owner()
     if os.fork() == 0:
-        os.close(told)
-        guard(playbook, command, {**os.environ, **(environment or {})}, log, tell)
-    os.close(tell)
-    with os.fdopen(told) as stream:
+        os.close(reading)
+        guard(playbook, command, {**os.environ, **(environment or {})}, log, writing)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
         guard_pid, pid = map(int, stream.readline().split())
     (directory / f"{name}.pid").write_text(f"{guard_pid} {pid}\n")
     limit = time.monotonic() + PATIENCE

@@ -52,27 +52,27 @@ class Broker:
         self.helpers = started(python, "killed.py", collections)
 
     def snapshot(self):
-        told = asked(self.oracle, "snapshot")
+        snapshot = asked(self.oracle, "snapshot")
         if not self.url.startswith("redis"):
             # A crash of any client changes it in a quorum queue.
-            del told["in_order"]
+            del snapshot["in_order"]
             asked(self.oracle, "forget")
-        return told
+        return snapshot
 
     def run(self, what, path, crash_at=0):
-        """Return what the helper told, or None when it was killed."""
+        """Return what the helper returned, or None when it was killed."""
         for _try in range(TRIES):
             arguments = {
                 "app": None, "broker_url": self.url, "transport_options": {}, "deadline": time.monotonic() + PATIENCE,
                 "queues": QUEUES if what == "purge" else [], "check": False, "dump_to": path, "dump_from": path,
             }  # fmt: skip
-            told = asked(self.helpers, json.dumps([what, arguments, crash_at]))
-            if told is None or told.get("broker", {}).get("reachable"):
+            reply = asked(self.helpers, json.dumps([what, arguments, crash_at]))
+            if reply is None or reply.get("broker", {}).get("reachable"):
                 break
         wanted = {"purge": "purged", "restore": "restored"}[what]
-        if (told is None and not crash_at) or (told is not None and wanted not in told):
-            sys.exit(f"{what} with a crash at {crash_at}: {told}")
-        return told
+        if (reply is None and not crash_at) or (reply is not None and wanted not in reply):
+            sys.exit(f"{what} with a crash at {crash_at}: {reply}")
+        return reply
 
     def dump(self):
         self.number += 1
@@ -90,13 +90,13 @@ def every_crash(broker, before, crashing):
     """Crash one of the two at each point in turn."""
     for crash_at in range(1, 10000):
         path = broker.dump()
-        told = {}
+        replies = {}
         for what in ("purge", "restore"):
-            told[what] = broker.run(what, path, crash_at if what == crashing else 0)
-            if told[what] is None:
+            replies[what] = broker.run(what, path, crash_at if what == crashing else 0)
+            if replies[what] is None:
                 broker.run(what, path)
         compare(broker, before, f"{crashing} killed at {crash_at}")
-        if told[crashing] is not None:
+        if replies[crashing] is not None:
             return crash_at - 1
     return None
 
@@ -138,13 +138,13 @@ def main():
     broker = Broker(*sys.argv[1:5])
     before = broker.snapshot()
     last = {what: every_crash(broker, before, what) for what in ("purge", "restore")}
-    told = {
+    summary = {
         "messages": before["messages"],
         "killed": last,
         "killed_and_another_file": another_file(broker, before),
         "killed_again_and_again": many_crashes(broker, before, last),
     }
-    print(json.dumps(told))
+    print(json.dumps(summary))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 killed.py COLLECTIONS
     Runs under an application's Python. Reads a line for each run: [purge or restore, arguments, crash_at]. The process is
     killed with SIGKILL before the crash_at-th thing that it says to a server or does to a file's name, never at 0.
-    Prints what the helper told, or null when it was killed.
+    Prints what the helper returned, or null when it was killed.
 
 There are some hundred runs, so each is a fork of a process that has the libraries loaded.
 """
@@ -51,18 +51,18 @@ def crash(at):
 
 
 def child(writer, what, arguments, crash_at):
-    """Run the helper for a while at most, and write what it told."""
+    """Run the helper for a while at most, and write what it returned."""
     signal.alarm(LIMIT)
-    told = {}
+    result = {}
     if crash_at:
         crash(crash_at)
-    told.update(HELPERS[what].main(arguments, lambda **more: told.update(more)))
+    result.update(HELPERS[what].main(arguments, lambda **more: result.update(more)))
     with os.fdopen(writer, "w") as answer:
-        json.dump(told, answer)
+        json.dump(result, answer)
 
 
 def run(request):
-    """Return what the helper told; None when it was killed."""
+    """Return what the helper returned; None when it was killed."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
