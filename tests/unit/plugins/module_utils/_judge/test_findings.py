@@ -99,7 +99,7 @@ def test_one_stray_beat_and_none_declared_is_one_beat():
     ("name", "subject", "cause"),
     [
         ("fault_eviction_policy", "broker", "Redis evicts keys (allkeys-lru) when its memory is full"),
-        ("fault_two_beats", "beat", "2 beats run: mend (pid "),
+        ("fault_two_beats", "beat", "2 beats run: lab (pid "),
     ],
 )
 def test_recorded_finding_names_its_subject_and_cause(name, subject, cause):
