@@ -13,10 +13,12 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine im
 # An instance has no rate limits; who calls the module may know them.
 NODE = dict(EXPECTED, rate_limits={"type": "dict"})
 
-
 # What judging reads of the arguments, and of the module's answer.
 READ = ("name", "app", "expected", "beat", "flower", "host", "elsewhere", "policy", "earlier_problem")
 ANSWER = ("told", "problem", "failed", "msg")
+
+# What Ansible itself adds to a result.
+ANSIBLES = ("deprecations", "exception", "invocation", "warnings")
 
 
 def arguments():
@@ -62,9 +64,16 @@ def given(params, asked, looks, now):
     return {
         "params": {name: params[name] for name in READ},
         "asked": {name: asked[name] for name in ANSWER if name in asked},
-        "looks": looks,
+        "looks": {host: _without_ansibles(look) for host, look in looks.items()},
         "now": now,
     }
+
+
+def _without_ansibles(look):
+    """Return a registered look, or a list of them, without what Ansible added: it can be of types that JSON lacks."""
+    if isinstance(look, list):
+        return [_without_ansibles(result) for result in look]
+    return {key: value for key, value in look.items() if key not in ANSIBLES}
 
 
 def judged(params, asked, looks, now):

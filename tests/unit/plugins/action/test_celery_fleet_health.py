@@ -63,6 +63,17 @@ def test_looks_are_read_from_the_hosts():
     assert set(result["work"]) == {"w1@web1"}
 
 
+def test_look_at_an_unreachable_host_is_kept_without_what_ansible_added(tmp_path):
+    gone = {"unreachable": True, "msg": "no route", "exception": object(), "warnings": [object()]}
+    path = tmp_path / "given.json"
+    result, _given = run(GOOD, host_evidence={"web1": gone, "web2": [gone]}, given_file=str(path))
+    assert json.loads(path.read_text())["looks"] == {
+        "web1": {"unreachable": True, "msg": "no route"},
+        "web2": [{"unreachable": True, "msg": "no route"}],
+    }
+    assert result["report"]["nodes"][0]["reason"] == "host_unreachable"
+
+
 def test_nodes_that_do_not_work_are_named():
     (sentence,) = run(GOOD)[0]["unverified"]
     assert sentence.startswith("w1@web1 is unknown/")
