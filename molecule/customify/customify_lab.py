@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 
-from helpers import HOSTS, wait_for, wait_until_content
+from helpers import HOSTS, wait_until_content
+from waiting import wait_for
 
 [HOST] = HOSTS
 WORKERS = {worker.instance: worker for worker in HOST.workers}

@@ -20,7 +20,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.servers import CELERY_PYTHON, ROOT, SECONDS, Servers, cpu_of_children
+from shared.servers import CELERY_PYTHON, ROOT, Servers, cpu_of_children
+from waiting import PATIENCE
 
 SIZES = (10, 50, 200)
 # So many times for the size; the least of them counts, for what else runs here only adds.
@@ -102,7 +103,7 @@ class Fleet:
             "celery_app_broker_url": self.servers.url,
             "celery_worker_instances": [{"name": "w1", "queues": ["celery"], "pool": "solo"}],
             "celery_health_interval": 1,
-            "celery_health_timeout": SECONDS,
+            "celery_health_timeout": PATIENCE,
             "celery_report_dir": str(self.directory / "reports"),
         }
         hosts = {f"host{number}": {} for number in range(1, self.count + 1)}

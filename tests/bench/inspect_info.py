@@ -17,7 +17,8 @@ import tempfile
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, judged
-from shared.servers import CELERY_PYTHON, SECONDS, Servers, cpu_of_children
+from shared.servers import CELERY_PYTHON, Servers, cpu_of_children
+from waiting import PATIENCE
 
 METHODS = ["ping", "stats", "active_queues", "active"]
 LIVE = 4
@@ -64,7 +65,7 @@ def judge(url, nodes):
         }
         for node in nodes
     ]
-    given = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "expected": declared, "timeout": SECONDS}
+    given = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "expected": declared, "timeout": PATIENCE}
     given["policy"] = {"interval": 0}
     wall, cpu, (asked,) = run_module("celery_fleet_health", given)
     begun = time.process_time()
@@ -81,7 +82,7 @@ def judge(url, nodes):
 def ask_by_module(url, nodes):
     """Return wall seconds, CPU seconds of celery_inspect_info."""
     arguments = {"celery_python": str(CELERY_PYTHON), "broker_url": url, "methods": METHODS, "destination": nodes}
-    arguments["timeout"] = SECONDS
+    arguments["timeout"] = PATIENCE
     wall, cpu, (result,) = run_module("celery_inspect_info", arguments)
     if result["silent"] or result["unanswered"] or len(result["nodes"]) != len(nodes):
         raise SystemExit(
@@ -92,7 +93,7 @@ def ask_by_module(url, nodes):
 
 def ask_by_commands(url, nodes):
     """Run `celery inspect` once for each method."""
-    celery = [str(CELERY_PYTHON), "-m", "celery", "-b", url, "inspect", "--json", "-t", str(SECONDS)]
+    celery = [str(CELERY_PYTHON), "-m", "celery", "-b", url, "inspect", "--json", "-t", str(PATIENCE)]
     wall, cpu, answers = measure([[*celery, "-d", ",".join(nodes), method] for method in METHODS])
     if any(len(replies) != len(nodes) for replies in answers):
         raise SystemExit(f"of {len(nodes)} nodes answered the commands: {[len(replies) for replies in answers]}")

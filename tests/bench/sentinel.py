@@ -27,6 +27,8 @@ import time
 from pathlib import Path
 
 import jinja2
+from shared.servers import free_port
+from waiting import RUN_PATIENCE, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".cache/venv-bench-sentinel"
@@ -63,12 +65,6 @@ def nothing():
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Broker:
     """A Redis of the benchmark's own."""
 
@@ -76,7 +72,7 @@ class Broker:
         self.port = free_port()
         argv = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory)]
         self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-        wait_until(lambda: self.ask("PING") == "+PONG", 10)
+        wait_for(lambda: self.ask("PING") == "+PONG", "Redis answers")
 
     def ask(self, command):
         """The first line of the answer."""
@@ -87,15 +83,6 @@ class Broker:
 
     def count(self, command):
         return int(self.ask(command)[1:])
-
-
-def wait_until(predicate, seconds, step=0.05):
-    """Wait for it, or end the benchmark."""
-    end = time.monotonic() + seconds
-    while not predicate():
-        if time.monotonic() > end:
-            raise SystemExit(f"not within {seconds} s: {predicate}")
-        time.sleep(step)
 
 
 def make_venv():
@@ -165,9 +152,9 @@ class Bench:
                 start_new_session=True,
             )
         self.workers.append(process)
-        wait_until(lambda: b" ready." in log.read_bytes(), 120)
+        wait_for(lambda: b" ready." in log.read_bytes(), f"{name} is ready")
         if watched:
-            wait_until(lambda: '"state": "ready"' in heartbeat.read_text(), 10)
+            wait_for(lambda: '"state": "ready"' in heartbeat.read_text(), f"the heartbeat of {name} says ready")
         return process
 
     def end(self):
@@ -227,9 +214,9 @@ class Bench:
                     settings=settings,
                     wrapper=("taskset", "-c", str(cpu)),
                 )
-            wait_until(lambda: max(left().values()) < TASKS * (1 - WARM_UP), 120)
+            wait_for(lambda: max(left().values()) < TASKS * (1 - WARM_UP), "the workers are warm")
             waiting, cpu_before = left(), spent()
-            wait_until(lambda: min(left().values()) == 0, 600)
+            wait_for(lambda: min(left().values()) == 0, "a worker has done its tasks", RUN_PATIENCE)
             still, cpu_after = left(), spent()
         finally:
             for process in processes.values():
@@ -281,7 +268,7 @@ def memory(bench):
     for watched in (True, False):
         process = bench.worker("m", watched, "-c", "2")
         begun = time.monotonic()
-        wait_until(lambda begun=begun: time.monotonic() - begun > 20, 30)
+        wait_for(lambda begun=begun: time.monotonic() - begun > 20, "20 s have passed")
         sizes[watched] = resident(process.pid)
         bench.end()
     added = sizes[True] - sizes[False]
@@ -343,7 +330,7 @@ def fleet(bench):
                 name = f"f{number}"
                 probing += bench.cpu_of([bench.probe, name] if watched else bench.ping_command(name), 1)
             due = begun + (probe_round + 1) * INTERVAL
-            wait_until(lambda due=due: time.monotonic() > due, INTERVAL + 1)
+            wait_for(lambda due=due: time.monotonic() > due, "the next probe is due")
         seconds = time.monotonic() - begun
         own = sum(cpu_time(process.pid) for process in processes) - cpu
         spent[watched] = (probing / seconds, own / seconds)

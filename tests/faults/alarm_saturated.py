@@ -1,6 +1,6 @@
 """All slots are busy with long tasks, and work waits: more workers are wanted, not a restart."""
 
-from helpers import wait_for
+from waiting import wait_for
 
 ROUND, NODE = "deployed", "blind"
 EXPECTED, ACTION = ("healthy", "saturated"), "none"

@@ -1,6 +1,6 @@
 """A worker takes long to start, within the time that was declared for it."""
 
-from helpers import PATIENCE
+from waiting import PATIENCE
 
 ROUND, NODE = "deployed", "solo"
 EXPECTED, ACTION = ("starting", "starting"), "none"

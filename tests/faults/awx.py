@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ansible_runner
-from helpers import RUN_PATIENCE
+from waiting import RUN_PATIENCE
 
 
 @dataclass

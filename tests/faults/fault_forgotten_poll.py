@@ -3,7 +3,7 @@
 celery#8030, in all its releases up to kombu 5.6; the state that it leaves is made by a command of the shop.
 """
 
-from helpers import wait_for
+from waiting import wait_for
 
 ROUND, NODE = "alone", "poll"
 EXPECTED, ACTION = ("stuck", "not_consuming"), "restart"

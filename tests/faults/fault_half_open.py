@@ -5,7 +5,7 @@ hydroserver#450, lso#215: the host believes to be connected, the broker has forg
 
 import contextlib
 
-from helpers import wait_for
+from waiting import wait_for
 
 ROUND, NODE = "alone", "socket"
 EXPECTED, ACTION = ("stuck", "connection_lost"), "restart"

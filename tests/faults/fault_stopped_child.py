@@ -5,7 +5,7 @@ It stands for a hang between main process and child (celery#4185): ping is well,
 
 import time
 
-from helpers import wait_for
+from waiting import wait_for
 
 ROUND, NODE = "alone", "child"
 EXPECTED, ACTION = ("stuck", "pool_dead"), "restart"

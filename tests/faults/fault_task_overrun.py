@@ -1,6 +1,6 @@
 """A task runs past its hard limit in a pool of threads, which cannot enforce one."""
 
-from helpers import wait_for
+from waiting import wait_for
 
 ROUND, NODE = "settings", "start"
 EXPECTED, ACTION = ("misconfigured", "task_overrun"), "none"

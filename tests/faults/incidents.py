@@ -30,9 +30,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers import APPS, HOSTS, Service, wait_for
+from helpers import APPS, HOSTS, Service
 from lab import Ledger, moved, pids, playbook
 from recorder import VARIABLES, Recorder
+from waiting import wait_for
 
 # In this order. The fleet is well after each.
 ROUNDS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from awx import run_as_awx
-from helpers import wait_for
 from incidents import OPEN_BRAKES, PATIENCE, LabFleet
 from lab import moved, pids
+from waiting import wait_for
 
 QUEUE = "archive"  # that nobody consumes
 

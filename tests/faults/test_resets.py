@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from awx import run_as_awx
-from helpers import Service, wait_for
+from helpers import Service
 from incidents import LabFleet
+from waiting import wait_for
 
 SCHEDULE = "/var/lib/shop/celerybeat-schedule"
 DATABASE = "/var/lib/shop/flower"

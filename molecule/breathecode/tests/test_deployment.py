@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from breathecode_lab import DELIVER, HOST
-from helpers import wait_for
 from lab import concluded
+from waiting import wait_for
 
 
 def test_twelve_workers_with_a_process_each():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from breathecode_lab import DELIVER, HOST, path_lost, queue
-from helpers import wait_for, wait_until_content
+from helpers import wait_until_content
 from lab import Ledger, concluded, decided, moved, pids
+from waiting import wait_for
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(7, marks=pytest.mark.whole)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from breathecode_lab import DELIVER, HOST
-from helpers import wait_for, wait_until_content
+from helpers import wait_until_content
 from lab import Ledger, pids, playbook
+from waiting import wait_for
 
 
 @pytest.fixture

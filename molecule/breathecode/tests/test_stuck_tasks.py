@@ -7,8 +7,9 @@ import tarfile
 
 import pytest
 from breathecode_lab import HOST, queue
-from helpers import Gate, ansible, wait_for, wait_until_content
+from helpers import Gate, ansible, wait_until_content
 from lab import Ledger
+from waiting import wait_for
 
 DELIVER = "task_manager.tasks.deliver_to"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from customify_lab import EMAIL, HOST, designs, wait_until_well
-from helpers import wait_for
 from lab import Ledger, concluded, playbook
+from waiting import wait_for
 
 RENDER = "render_design_preview"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from customify_lab import HOST, STRANGER, WORKERS, database_hangs, half_open, stranger, wait_until_well
-from helpers import deployed, wait_for
+from helpers import deployed
 from lab import concluded, moved, pids
+from waiting import wait_for
 
 RENDER = "app/infrastructure/workers/tasks/render_design.py"
 FULL_NAME = "app.infrastructure.workers.tasks.render_design.render_design_preview"

@@ -6,8 +6,8 @@ Pings come over one connection, tasks over another. The second is dead, and noth
 from __future__ import annotations
 
 from customify_lab import EMAIL, HOST, WORKERS, half_open, wait_until_well
-from helpers import wait_for
 from lab import Ledger, concluded, decided, moved, pids
+from waiting import wait_for
 
 
 def test_worker_that_answers_and_never_takes_a_task_is_restarted():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from customify_lab import designs, wait_until_well
-from helpers import wait_for
 from lab import concluded, pids
+from waiting import wait_for
 
 
 @pytest.mark.whole

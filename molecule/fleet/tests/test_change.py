@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from helpers import HOSTS, PROJECT, Service, deploy, deployed, host_named, wait_for
+from helpers import HOSTS, PROJECT, Service, deploy, deployed, host_named
+from waiting import wait_for
 
 OVERLAYS = PROJECT / "molecule" / "fleet" / "overlays"
 REFUSED = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from helpers import PATIENCE, wait_for
 from lab import Ledger
+from waiting import PATIENCE, wait_for
 
 BEAT = """
 import json

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from helpers import Gate, Service, host_named, wait_for
+from helpers import Gate, Service, host_named
 from lab import Ledger, concluded, pids, playbook
+from waiting import wait_for
 
 pytestmark = pytest.mark.whole
 

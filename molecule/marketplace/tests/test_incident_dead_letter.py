@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from helpers import host_named, wait_for
+from helpers import host_named
 from lab import Ledger, concluded
+from waiting import wait_for
 
 pytestmark = pytest.mark.whole
 

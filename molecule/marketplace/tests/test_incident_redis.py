@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from helpers import Service, host_named, wait_for
+from helpers import Service, host_named
 from lab import Ledger, playbook, url_is_refused
+from waiting import wait_for
 
 TASK = "promotions.tasks.confirm_purchase"
 

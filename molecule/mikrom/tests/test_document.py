@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from helpers import APPS, PATIENCE, wait_for
+from helpers import APPS
+from waiting import PATIENCE, wait_for
 
 SCHEDULE = """
 import json

@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from helpers import APPS, Service, host_named, wait_for
+from helpers import APPS, Service, host_named
 from lab import concluded, pids, playbook
+from waiting import wait_for
 
 pytestmark = pytest.mark.whole
 

@@ -6,8 +6,9 @@ import json
 import shutil
 
 import pytest
-from helpers import APPS, PROJECT, deploy, deployed, failures, host_named, wait_for
+from helpers import APPS, PROJECT, deploy, deployed, failures, host_named
 from lab import Ledger, concluded, pids, playbook
+from waiting import wait_for
 
 pytestmark = pytest.mark.whole
 

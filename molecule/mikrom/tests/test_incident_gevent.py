@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers import PATIENCE, Service, deployed, host_named, wait_for
+from helpers import Service, deployed, host_named
 from lab import Ledger, concluded, pids
+from waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.whole
 

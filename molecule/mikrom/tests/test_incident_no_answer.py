@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from helpers import APPS, host_named, wait_for
+from helpers import APPS, host_named
 from lab import Ledger, concluded, decided, moved, pids
+from waiting import wait_for
 
 pytestmark = pytest.mark.whole
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from helpers import APPS, wait_for
+from helpers import APPS
 from lab import Ledger, concluded, pids, playbook
+from waiting import wait_for
 
 pytestmark = pytest.mark.whole
 

@@ -6,8 +6,9 @@ import json
 import statistics
 
 import pytest
-from helpers import APPS, Gate, deployed, host_named, wait_for
+from helpers import APPS, Gate, deployed, host_named
 from lab import Ledger, concluded, pids
+from waiting import wait_for
 
 pytestmark = pytest.mark.whole
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from helpers import APPS, HOSTS, wait_for
+from helpers import APPS, HOSTS
 from lab import Ledger, concluded, pids
+from waiting import wait_for
 
 # A host that does not answer, in a range that is nobody's.
 NOWHERE = "192.0.2.7"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from helpers import PATIENCE, Service, wait_for
+from helpers import Service
+from waiting import PATIENCE, wait_for
 
 
 def test_environment_arrives_as_written(app):

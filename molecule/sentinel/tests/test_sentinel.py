@@ -7,7 +7,8 @@ import json
 import os
 import time
 
-from helpers import PATIENCE, Gate, Service, wait_for
+from helpers import Gate, Service
+from waiting import PATIENCE, wait_for
 
 WATCHDOG = 25  # seconds, of the inventory
 # Seconds. Ten minutes are for `make faults`.

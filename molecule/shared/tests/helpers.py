@@ -1,4 +1,4 @@
-"""The deployed hosts as the tests see them, and the one way to wait for something."""
+"""The deployed hosts as the tests see them."""
 
 from __future__ import annotations
 
@@ -8,39 +8,18 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.parse
 import uuid
 import xmlrpc.client
 from pathlib import Path
 
 from inside import host_in
+from waiting import PATIENCE, RUN_PATIENCE, wait_for
 
 PROJECT = Path(__file__).resolve().parents[3]
 FACTS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 CLIENT = Path(__file__).with_name("client.py").read_text(encoding="utf-8")
 PROGRAM = Path(__file__).with_name("program.py").read_text(encoding="utf-8")
-
-# Seconds. The bound of a wait that proves nothing about speed, as nearly all do: a busy machine may stand still for a
-# while, or be several times slower than usual, and nothing that is tested is to blame for it.
-PATIENCE = 300
-# The same for a program that has several such waits in it.
-RUN_PATIENCE = 6 * PATIENCE
-
-
-def wait_for(predicate, why, timeout=PATIENCE):
-    """Call the predicate until it answers something true; return that, or fail saying why it was waited for."""
-    end = time.monotonic() + timeout
-    pause = 0.1
-    while True:
-        answer = predicate()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {timeout} s: {why}; last answer: {answer!r}")
-        time.sleep(pause)
-        # Most answers come from a host, and to ask one costs as much as what it is asked about.
-        pause = min(1.5 * pause, 1.0)
 
 
 def finished(process):

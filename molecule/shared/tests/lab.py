@@ -12,7 +12,8 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
-from helpers import APPS, HOSTS, PATIENCE, PROJECT, ansible, deploy, failures, wait_for
+from helpers import APPS, HOSTS, PROJECT, ansible, deploy, failures
+from waiting import PATIENCE, wait_for
 
 # What is left for whoever wants to understand a run afterwards.
 LOGS = PROJECT / ".cache" / "logs" / os.environ["MOLECULE_SCENARIO_NAME"]

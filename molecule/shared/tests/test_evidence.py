@@ -8,7 +8,8 @@ import re
 import tarfile
 
 import pytest
-from helpers import HOSTS, PATIENCE, ansible, module, wait_for
+from helpers import HOSTS, ansible, module
+from waiting import PATIENCE, wait_for
 
 
 def evidence(host):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 
-from helpers import APPS, PATIENCE, wait_for
+from helpers import APPS
+from waiting import PATIENCE, wait_for
 
 FETCH = """
 import json, sys, urllib.error, urllib.request

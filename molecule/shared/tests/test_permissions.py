@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers import wait_for
+from waiting import wait_for
 
 
 def described(host, path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from helpers import Gate, wait_for
+from helpers import Gate
+from waiting import wait_for
 
 pytestmark = pytest.mark.shop
 

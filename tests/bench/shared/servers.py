@@ -8,28 +8,21 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from waiting import wait_for
+
 CELERY_PYTHON = ROOT / ".cache/venv-bench/bin/python"
 STANDS_FOR = ROOT / "tests/bench"
-SECONDS = 60
 
 
 def free_port():
     """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
-
-
-def wait_for(condition, what):
-    """Wait until the condition holds."""
-    end = time.monotonic() + SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit(f"{what} within {SECONDS} s: no")
-        time.sleep(0.05)
 
 
 def cpu_of_children():

@@ -22,29 +22,19 @@ from pathlib import Path
 
 import yaml
 
+# ansible-test runs a copy of the targets alone, below the collection.
+COLLECTION = Path(re.sub("/tests/(output|integration)/.*", "", __file__))
+sys.path.insert(0, str(COLLECTION / "tests"))
+
+from waiting import PATIENCE, wait_for
+
 FILES = Path(__file__).with_name("files")
-# ansible-test runs a copy of the targets alone, and tells where the rest is.
-COLLECTION = Path(os.environ.get("SENTINEL_COLLECTION") or Path(__file__).resolve().parents[4])
 SENTINEL = COLLECTION / "roles/celery_app/files"
 NODE = "w1@here"
-# Seconds for what is sure to come: no test decides by how quick the machine is. tests/bench/notice.py measures that.
-PATIENCE = 300
 # Seconds that a task may run.
 HARD_LIMIT = 600
 # Seconds between two heartbeats, of which there is one each second, by which the machine has stood still.
 STANDSTILL = 5
-
-
-def wait_for(predicate, why):
-    """Call the predicate until it answers something true; return that, or fail saying why it was waited for."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        answer = predicate()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {PATIENCE} s: {why}; last answer: {answer!r}")
-        time.sleep(0.1)
 
 
 def free_port():

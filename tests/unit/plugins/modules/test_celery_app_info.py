@@ -11,7 +11,7 @@ import sys
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.runtime import Outcome
 from ansible_collections.taskfleet.celery.plugins.modules import celery_app_info
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 KEYS = {
     "app",

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 from ansible_collections.taskfleet.celery.plugins.modules import celery_flower_info
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 USER = {"username": "ops", "password": "hunter2222"}
 WORKERS = {"w2@h": False, "w1@h": True}

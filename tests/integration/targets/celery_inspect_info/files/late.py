@@ -12,8 +12,12 @@ import sys
 import threading
 import time
 
+root, url, node = sys.argv[1:]
+sys.path.insert(0, root)
+
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
+
 ASKERS, CALLS, LATE, IMPATIENCE, ASLEEP, AWAKE = 4, 100, 50, 0.3, 1.2, 0.06
-PATIENCE = 300
 
 
 def ask(seconds):
@@ -47,8 +51,6 @@ def lull(done):
         done.wait(ASLEEP + AWAKE)
 
 
-root, url, node = sys.argv[1:]
-sys.path.insert(0, root)
 answers, done = multiprocessing.Queue(), multiprocessing.Event()
 askers = [multiprocessing.Process(target=many, args=(answers, done)) for _asker in range(ASKERS)]
 for asker in askers:

@@ -35,10 +35,13 @@ import subprocess
 import sys
 import time
 
+# ansible-test runs a copy of the targets alone, below the collection.
+sys.path.insert(0, re.sub("/tests/(output|integration)/.*", "/tests", __file__))
+
+from waiting import wait_for
+
 # For a process whose playbook cannot be found.
 LIMIT = 3600
-# How long a start, and the end of a process that was killed, may take. A test does not decide by how quick the machine is.
-PATIENCE = 300
 
 
 def main():
@@ -93,13 +96,19 @@ def start(directory, name, ready, command, environment=None):
     with os.fdopen(reading) as stream:
         guard_pid, pid = map(int, stream.readline().split())
     (directory / f"{name}.pid").write_text(f"{guard_pid} {pid}\n")
-    limit = time.monotonic() + PATIENCE
-    while not re.search(ready, log.read_text(errors="replace")):
-        if not alive(pid) or time.monotonic() > limit:
-            state = f"was not ready within {PATIENCE} s" if alive(pid) else "ended"
-            stop(directory, [name])
-            sys.exit(f"{name} {state}. Its output:\n{log.read_text(errors='replace')[-4000:]}")
-        time.sleep(0.05)
+
+    def is_ready():
+        if re.search(ready, log.read_text(errors="replace")):
+            return True
+        if not alive(pid):
+            raise AssertionError(f"{name} ended")
+        return False
+
+    try:
+        wait_for(is_ready, f"{name} writes {ready}")
+    except AssertionError as error:
+        stop(directory, [name])
+        sys.exit(f"{error}. Its output:\n{log.read_text(errors='replace')[-4000:]}")
     return {"pid": pid, "log": str(log)}
 
 
@@ -157,11 +166,8 @@ def stop(directory, names):
         _guard, pid = map(int, file.read_text().split())
         kill_group(pid)
     for file in files:
-        limit = time.monotonic() + PATIENCE
-        while any(alive(int(pid)) for pid in file.read_text().split()):
-            if time.monotonic() > limit:
-                sys.exit(f"{file.stem} still runs after SIGKILL")
-            time.sleep(0.02)
+        pids = [int(pid) for pid in file.read_text().split()]
+        wait_for(lambda pids=pids: not any(map(alive, pids)), f"{file.stem} ends after SIGKILL")
         file.unlink()
 
 

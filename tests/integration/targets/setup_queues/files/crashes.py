@@ -14,15 +14,19 @@ from __future__ import annotations
 import json
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
 
+# ansible-test runs a copy of the targets alone, below the collection.
+sys.path.insert(0, re.sub("/tests/(output|integration)/.*", "/tests", __file__))
+
+from waiting import PATIENCE
+
 HERE = pathlib.Path(__file__).parent
 QUEUES = ["celery", "prio", "quo"]
-# Seconds for a run, which takes one.
-PATIENCE = 300
 # How often to ask a broker that a helper could not reach: on a machine that stands still for a moment, its time for that is over.
 TRIES = 3
 # Rounds in which the runs after a crash may crash, too.

@@ -8,7 +8,7 @@ import copy
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import batch_size, plan
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import REASONS, entry
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import MANY_EXAMPLES
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.examples import MANY_EXAMPLES
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES
 from hypothesis import given
 from hypothesis import strategies as st

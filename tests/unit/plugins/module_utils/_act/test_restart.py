@@ -13,7 +13,7 @@ import time
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.restart import ask_for_stacks, stop, take_all
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.errors import ServiceError
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 # Each says when it is ready; what it ignores does not end it, and nothing else is ignored: a shell that runs the tests in
 # the background has them ignore SIGQUIT. The handler may come while that is being printed.

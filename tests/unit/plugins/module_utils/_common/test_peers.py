@@ -11,8 +11,8 @@ import threading
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common import peers
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.servers import free_port
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 
 def ask_redis(port, seconds=PATIENCE, **options):

@@ -14,7 +14,7 @@ import textwrap
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common import runtime
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE, wait_for
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE, wait_for
 
 run = functools.partial(runtime.run, timeout=PATIENCE)
 

@@ -14,8 +14,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connectio
     lost,
     split_urls,
 )
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.servers import free_port
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(

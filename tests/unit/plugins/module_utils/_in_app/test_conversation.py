@@ -14,7 +14,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers imp
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.conversation import Gathered, gather
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.inspect import pids
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.reply_queue import opened
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 
 def test_all_awaited_replies_make_it_complete():

@@ -10,7 +10,7 @@ import types
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import fleet as _fleet
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 
 class Results:

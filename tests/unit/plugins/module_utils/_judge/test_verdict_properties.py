@@ -14,8 +14,8 @@ from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge
     rate_limited,
     rate_limited_and_blind,
 )
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.examples import MANY_EXAMPLES
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import T0, ExampleFleet, task
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import MANY_EXAMPLES
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES
 from hypothesis import given
 from hypothesis import strategies as st

@@ -23,8 +23,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._service import o
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.errors import ServiceError
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.supervisor import Supervisor
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.systemd import Systemd
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.servers import free_port
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 TITLE = "[celeryd: {0}@web1:MainProcess] -active- (-A shop.celery worker)"
 CONNECTED = """

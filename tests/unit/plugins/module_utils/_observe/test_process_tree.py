@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._observe import process_tree
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE, wait_for
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE, wait_for
 
 HOST = "web1"
 TITLE = "[celeryd: w1@web1:{0}]"

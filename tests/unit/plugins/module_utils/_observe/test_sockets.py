@@ -13,7 +13,7 @@ import sys
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import Clock
 from ansible_collections.taskfleet.celery.plugins.module_utils._observe import sockets
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import PATIENCE
+from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(

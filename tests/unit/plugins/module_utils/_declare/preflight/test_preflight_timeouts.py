@@ -13,7 +13,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
     check_timeouts,
     resolve,
 )
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.patience import EXAMPLES
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.examples import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 
