@@ -568,7 +568,7 @@ def main():
         problem = reply.get("problem") or outcome.message
     # The inventory has the rest.
     params["expected"] = []
-    module.exit_json(changed=False, told=reply, problem=problem, app_output_tail=tail, elapsed=round(elapsed, 2))
+    module.exit_json(changed=False, reply=reply, problem=problem, app_output_tail=tail, elapsed=round(elapsed, 2))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 ROUND, NODE = "deeper", "start"
 EXPECTED, ACTION = ("healthy", "saturated"), "none"
+# Between two tasks a thread is free for a moment.
+OR = [("healthy", "busy")]
 
 
 def inject(fleet):

@@ -6,6 +6,7 @@ heals them all, while a ledger of tasks runs through the fleet. A file of its ow
     ROUND       its round, of ROUNDS
     NODE        the worker that it happens to; "" for the whole fleet
     EXPECTED    verdict and reason before it is healed
+    OR          others that are as right, where the moment of the look decides
     ACTION      what restart_idle does: restart, start, or none
     inject      makes it
     WHEN        early or late: before the others of its round, when it takes long to come about, or after them (may be
@@ -187,7 +188,7 @@ class Incident:
     """One file of this directory, and what became of it."""
 
     name: str
-    told: object
+    module: object
     begun: float = 0.0
     seconds: float | None = None
     found: dict = field(default_factory=dict)  # what was said of it before anything was done
@@ -195,20 +196,25 @@ class Incident:
 
     def __getattr__(self, name):
         """ROUND, NODE, EXPECTED and ACTION, and what is done."""
-        return getattr(self.told, name)
+        return getattr(self.module, name)
 
     def do(self, step, *arguments):
         """Take a step, where the file has it."""
-        return getattr(self.told, step, lambda *_arguments: True)(*arguments)
+        return getattr(self.module, step, lambda *_arguments: True)(*arguments)
 
     def find_in(self, report):
         """Return what a report says of it, in the form of a verdict."""
-        return self.do("find", report) if hasattr(self.told, "find") else by_node(self.NODE, report)
+        return self.do("find", report) if hasattr(self.module, "find") else by_node(self.NODE, report)
 
     @property
     def verdict(self):
         """Return verdict and reason before anything was done."""
         return self.found["verdict"], self.found["reason"]
+
+    @property
+    def expected(self):
+        """Return the verdicts and reasons that are right."""
+        return [self.EXPECTED, *getattr(self.module, "OR", ())]
 
 
 @dataclass
@@ -271,7 +277,7 @@ def play(incidents, fleet):
         with steady_tasks(fleet.host) as ledger:
             fleet.ledger = ledger
             for when in ("early", "", "late"):
-                begin([one for one in incidents if getattr(one.told, "WHEN", "") == when], fleet)
+                begin([one for one in incidents if getattr(one.module, "WHEN", "") == when], fleet)
             hurt = pids()
             for one in incidents:
                 one.do("relieve", fleet)
@@ -296,7 +302,7 @@ def play(incidents, fleet):
     except BaseException:
         fleet.fix()
         raise
-    hit = {fleet.node(one.NODE) for one in incidents if one.NODE and getattr(one.told, "MOVES", one.ACTION != "none")}
+    hit = {fleet.node(one.NODE) for one in incidents if one.NODE and getattr(one.module, "MOVES", one.ACTION != "none")}
     story.touched = sorted(moved(before) - hit)
     return story
 
@@ -315,7 +321,7 @@ def heal(incidents):
 
     And again, twice at most, where the broker answered too late for it, so that it touched nobody.
     """
-    further = [path for one in incidents for path in getattr(one.told, "INVENTORIES", ())]
+    further = [path for one in incidents for path in getattr(one.module, "INVENTORIES", ())]
     is_expected = any(one.EXPECTED[1] == "broker_unreachable" for one in incidents)
     for _turn in range(3):
         run = playbook("restart_idle", inventories=further, **PATIENCE, **OPEN_BRAKES, **VARIABLES)

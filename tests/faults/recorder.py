@@ -22,6 +22,10 @@ from pathlib import Path
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import pack, unpack
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import conceal
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import judged
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import (
+    samples,
+    without_heartbeats,
+)
 
 DIRECTORY = os.environ.get("TASKFLEET_KEEP_EVIDENCE")
 # A playbook judges more than once, and each time into a file of its own.
@@ -70,7 +74,7 @@ class Recorder:
         node = one.found.get("node", "") if one.NODE else "*"
         return {
             "incident": one.name,
-            "what": one.told.__doc__.strip().splitlines()[0],
+            "what": one.module.__doc__.strip().splitlines()[0],
             "taken_on": self.taken_on,
             "pool": pools(given, node),
             "expected": expected(one, node),
@@ -90,11 +94,7 @@ def given_before(run):
     kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.directory.glob("given-*.json"))]
     found = [given for given in kept if report_of(given) == run.before]
     assert found, f"none of {len(kept)} files of what the judge was given makes the report that it made"
-    given = found[0]
-    for look in given["looks"].values():
-        # The options of a module say nothing of the host.
-        look.pop("invocation", None)
-    return given
+    return found[0]
 
 
 def report_of(given):
@@ -112,25 +112,10 @@ def smaller(one, node, given):
     return given
 
 
-def samples(given):
-    """Return each look at a host that could be looked at, with the name of the host."""
-    return [(host, sample) for host, look in given["looks"].items() for sample in look.get("samples", ())]
-
-
 def processes_of_the_host(given, _node):
     """Drop those that are listed besides those of each service, for who wants to know what runs there."""
     for _host, sample in samples(given):
         sample["processes"] = []
-
-
-def without_heartbeats(given):
-    """Return what would have been given without sentinels."""
-    blind = copy.deepcopy(given)
-    for _host, sample in samples(blind):
-        for look in (*sample["instances"].values(), sample["beat"]):
-            if look:
-                look["heartbeat"] = None
-    return blind
 
 
 def looks_at_others(given, node):
@@ -142,7 +127,7 @@ def looks_at_others(given, node):
 
 def other_workers(given, node):
     """Leave them and their queues out, as --limit does."""
-    params, answers = given["params"], given["asked"].get("told") or {}
+    params, answers = given["params"], given["asked"].get("reply") or {}
     mine = [one for one in params["expected"] if one["node"] == node]
     others = [one for one in params["expected"] if one["node"] != node]
     if not mine:
@@ -193,7 +178,7 @@ def pools(given, node):
 
 def expected(one, node):
     """Return what is to be found: what the file of the incident expects, and what the judge cites for it."""
-    verdict, reason = one.EXPECTED
+    verdict, reason = one.verdict if one.verdict in one.expected else one.EXPECTED
     if verdict == "finding":
         return {"finding": reason}
     cites = [f"{cite['source']} {cite['item']}" for cite in cited(one.found)]

@@ -36,7 +36,7 @@ def marks(name):
 @pytest.mark.parametrize("incident", [pytest.param(one, id=one.name, marks=marks(one.ROUND)) for one in INCIDENTS])
 def test_incident(incident):
     story = story_of(incident.ROUND)
-    assert incident.verdict == incident.EXPECTED, incident.found["cause"]
+    assert incident.verdict in incident.expected, incident.found["cause"]
     assert incident.action == incident.ACTION, story.heal.stdout
     if incident.ACTION != "none":
         assert incident.seconds is not None
@@ -62,13 +62,13 @@ def write_table():
                 "incident": one.name,
                 "round": one.ROUND,
                 "verdict": "/".join(one.verdict),
-                "expected": "/".join(one.EXPECTED),
+                "expected": " or ".join("/".join(right) for right in one.expected),
                 "action": one.action,
                 "seconds": one.seconds,
                 "tasks_sent": story.sent,
                 "tasks_lost": len(story.lost),
                 "healthy_touched": story.touched,
-                "what": (one.told.__doc__ or "").strip().splitlines()[0],
+                "what": (one.module.__doc__ or "").strip().splitlines()[0],
             }
             for one in story.incidents
         ]

@@ -39,13 +39,15 @@ class Run:
     @property
     def verdicts(self):
         """Return {node: (verdict, reason)}."""
-        return {told["node"]: (told["verdict"], told["reason"]) for told in (self.report or {"nodes": ()})["nodes"]}
+        return {node["node"]: (node["verdict"], node["reason"]) for node in (self.report or {"nodes": ()})["nodes"]}
 
     @property
     def unhealthy(self):
         """Return {node, "beat" or "flower": (verdict, reason)} of all that are neither healthy nor still starting."""
-        told = self.report or {"nodes": (), "beat": None, "flower": None}
-        singles = {kind: (told[kind]["verdict"], told[kind]["reason"]) for kind in ("beat", "flower") if told[kind]}
+        report = self.report or {"nodes": (), "beat": None, "flower": None}
+        singles = {
+            kind: (report[kind]["verdict"], report[kind]["reason"]) for kind in ("beat", "flower") if report[kind]
+        }
         return {
             name: found
             for name, found in {**self.verdicts, **singles}.items()
@@ -60,17 +62,17 @@ class Run:
     @property
     def findings(self):
         """Return {(reason, subject)} of what no single node is guilty of."""
-        return {(told["reason"], told["subject"]) for told in (self.report or {"findings": ()})["findings"]}
+        return {(finding["reason"], finding["subject"]) for finding in (self.report or {"findings": ()})["findings"]}
 
     @property
     def causes(self):
         """Return {node: the cause of its verdict}, for the message of an assertion."""
-        return {told["node"]: told["cause"] for told in (self.report or {"nodes": ()})["nodes"]}
+        return {node["node"]: node["cause"] for node in (self.report or {"nodes": ()})["nodes"]}
 
     @property
     def restarted(self):
         """Return the nodes that were restarted or started."""
-        return [told["node"] for told in (self.heal or {"restarted": ()})["restarted"]]
+        return [node["node"] for node in (self.heal or {"restarted": ()})["restarted"]]
 
 
 def _read(path):
@@ -83,9 +85,9 @@ def playbook(name, check=False, inventories=(), **extra_vars):
     Its reports go to a directory of their own, and are kept.
     """
     directory = report_directory(name)
-    told = {"celery_report_dir": str(directory), **extra_vars}
+    variables = {"celery_report_dir": str(directory), **extra_vars}
     arguments = [f"--inventory={path}" for path in inventories] + (["--check"] if check else [])
-    arguments += ["--extra-vars", json.dumps(told), f"taskfleet.celery.{name}"]
+    arguments += ["--extra-vars", json.dumps(variables), f"taskfleet.celery.{name}"]
     return Run(ansible("ansible-playbook", *arguments), directory)
 
 
@@ -121,8 +123,8 @@ def pids(app=None):
             continue
         if host.manager == "systemd":
             units = " ".join(f"{worker.name}.service" for worker in workers)
-            told = host.check(f"systemctl show --property=MainPID --value {units}").split()
-            found.update(zip([worker.node for worker in workers], map(int, told), strict=True))
+            pids = host.check(f"systemctl show --property=MainPID --value {units}").split()
+            found.update(zip([worker.node for worker in workers], map(int, pids), strict=True))
         else:
             found.update((worker.node, worker.pid) for worker in workers)
     return found
@@ -236,8 +238,8 @@ class Ledger:
     def _record(self):
         directory = LOGS / "ledgers"
         directory.mkdir(parents=True, exist_ok=True)
-        told = {"request": self.request, "sent": self.sent, "refused": self.refused, "done": self.done()}
-        (directory / f"{self.name}.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        ledger = {"request": self.request, "sent": self.sent, "refused": self.refused, "done": self.done()}
+        (directory / f"{self.name}.json").write_text(json.dumps(ledger, indent=2) + "\n", encoding="utf-8")
 
     def lost(self):
         """Return {name: {node: what its log says last}} of the tasks that are not done after waiting for them.
@@ -255,15 +257,15 @@ class Ledger:
 
     def _told_of(self, names):
         """Tell of tasks who took them and how they ended: one that failed is not in the ledger either."""
-        told = {name: {} for name in names}
+        last_words = {name: {} for name in names}
         for worker in app_named(self.host.app).workers if names else ():
             lines = worker.log(LOG_LINES).splitlines()
             for name in names:
                 task_id = self.sent[name]
                 about = [line.partition(task_id)[2].strip(" ]") for line in lines if task_id in line]
                 if about:
-                    told[name][worker.node] = about[-1]
-        return told
+                    last_words[name][worker.node] = about[-1]
+        return last_words
 
 
 def app_named(name):

@@ -48,7 +48,7 @@ def _host_sample(result):
     if result.get("unreachable"):
         return {"at": 0.0, "unreachable": (result.get("msg") or "no answer").strip()}
     if not clock:
-        return {"at": 0.0, "broken": (result.get("msg") or "it told nothing").strip()}
+        return {"at": 0.0, "broken": (result.get("msg") or "it answered nothing").strip()}
     return {"at": clock["ended_at"] - (clock.get("offset") or 0), "result": result}
 
 

@@ -15,7 +15,7 @@ NODE = dict(EXPECTED, rate_limits={"type": "dict"})
 
 # What judging reads of the arguments, and of the module's answer.
 READ = ("name", "app", "expected", "beat", "flower", "host", "elsewhere", "policy", "earlier_problem")
-ANSWER = ("told", "problem", "failed", "msg")
+ANSWER = ("reply", "problem", "failed", "msg")
 
 # What Ansible itself adds to a result.
 ANSIBLES = ("deprecations", "exception", "invocation", "warnings")
@@ -81,7 +81,7 @@ def judged(params, asked, looks, now):
     problem, alone = problem_of(params, asked), not params["app"]
     examined = examine(
         declared(params),
-        asked.get("told") or {},
+        asked.get("reply") or {},
         problem,
         host_samples(looks),
         params["host"],

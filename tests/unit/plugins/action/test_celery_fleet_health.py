@@ -46,7 +46,7 @@ def run(asked, check_mode=False, **arguments):
     return action.run(task_vars={"hostvars": hostvars}), given
 
 
-GOOD = {"told": {"broker": {"reachable": True}}, "problem": "", "app_output_tail": "", "elapsed": 1.0}
+GOOD = {"reply": {"broker": {"reachable": True}}, "problem": "", "app_output_tail": "", "elapsed": 1.0}
 
 
 def test_module_gets_no_evidence():

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import pathlib
@@ -25,6 +26,21 @@ def _text(name):
     return (DIRECTORY / f"{name}.json").read_text(encoding="utf-8")
 
 
+def samples(given):
+    """Return each look at a host that could be looked at, with the name of the host."""
+    return [(host, sample) for host, look in given["looks"].items() for sample in look.get("samples", ())]
+
+
+def without_heartbeats(given):
+    """Return what would have been given without sentinels."""
+    blind = copy.deepcopy(given)
+    for _host, sample in samples(blind):
+        for look in (*sample["instances"].values(), sample["beat"]):
+            if look:
+                look["heartbeat"] = None
+    return blind
+
+
 class Recording:
     """One of them; without a sentinel, all the same but for the heartbeats."""
 
@@ -33,14 +49,7 @@ class Recording:
         self.expected = self.content["expected"]
         self.given = self.content["given"]
         if not sentinel:
-            self._forget_heartbeats()
-
-    def _forget_heartbeats(self):
-        for look in self.given["looks"].values():
-            for sample in look.get("samples", ()):
-                for one in (*sample["instances"].values(), sample["beat"]):
-                    if one:
-                        one["heartbeat"] = None
+            self.given = without_heartbeats(self.given)
 
     @property
     def nodes(self):
@@ -97,7 +106,7 @@ class Recording:
     @property
     def answers(self):
         """What was asked brought."""
-        return self.given["asked"]["told"]
+        return self.given["asked"]["reply"]
 
 
 OF_FINDINGS = [name for name in NAMES if "finding" in Recording(name).expected]

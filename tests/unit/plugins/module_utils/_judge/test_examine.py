@@ -44,13 +44,13 @@ def samples(*names):
     return {"broker": BROKER, "control": [sample(NOW, *names), sample(NOW + 5, *names, methods=METHODS[:5])]}
 
 
-def judged(told, expected=("w1@a",), hosts=None, problem="", elsewhere=(), speaker="a", alone=False):
+def judged(reply, expected=("w1@a",), hosts=None, problem="", elsewhere=(), speaker="a", alone=False):
     fleet = {"app": "shop", "nodes": [node(name) for name in expected], "beat": None, "flower": None}
-    return examine(fleet, told, problem, host_samples(hosts), speaker, elsewhere, {}, NOW + 9, alone)
+    return examine(fleet, reply, problem, host_samples(hosts), speaker, elsewhere, {}, NOW + 9, alone)
 
 
 def reasons(examined):
-    return {told["node"]: told["reason"] for told in examined["report"]["nodes"]}
+    return {node["node"]: node["reason"] for node in examined["report"]["nodes"]}
 
 
 def test_what_was_not_asked_again_is_not_missing():
@@ -67,9 +67,9 @@ def test_a_node_that_was_asked_and_did_not_answer_is_silent():
 
 @pytest.mark.parametrize("lost", [sample(NOW + 5, broker=DOWN), sample(NOW + 5, asked=False, methods=())])
 def test_a_node_is_not_silent_when_the_broker_went_away_or_it_was_not_asked(lost):
-    told = samples("w1@a")
-    told["control"][1] = lost
-    assert [one["answered"] for one in judged(told)["evidence"]["nodes"]["w1@a"]["control"]] == [True, None]
+    reply = samples("w1@a")
+    reply["control"][1] = lost
+    assert [one["answered"] for one in judged(reply)["evidence"]["nodes"]["w1@a"]["control"]] == [True, None]
 
 
 def test_a_helper_that_could_not_start_is_a_failed_probe():
@@ -87,17 +87,17 @@ def test_a_host_that_answers_and_cannot_be_looked_at():
 
 
 def test_nodes_of_hosts_that_are_left_out_are_neither_missing_nor_unexpected():
-    told = samples("w1@a", "w9@z")
-    assert reasons(judged(told))["w9@z"] == "unexpected_node"
-    assert set(reasons(judged(told, elsewhere=["w9@z"]))) == {"w1@a"}
+    reply = samples("w1@a", "w9@z")
+    assert reasons(judged(reply))["w9@z"] == "unexpected_node"
+    assert set(reasons(judged(reply, elsewhere=["w9@z"]))) == {"w1@a"}
 
 
 def test_all_times_are_those_of_the_controller():
     look = {"clock": {"began_at": NOW + 90, "ended_at": NOW + 100, "offset": 100, "uncertainty": 0.1}}
-    told = samples("w1@a")
-    for one in told["control"]:
+    reply = samples("w1@a")
+    for one in reply["control"]:
         one["at"] += 100
-    evidence = judged(told, hosts={"a": [look, look]})["evidence"]
+    evidence = judged(reply, hosts={"a": [look, look]})["evidence"]
     assert [one["at"] for one in evidence["nodes"]["w1@a"]["control"]] == [NOW, NOW + 5]
     assert [one["at"] for one in evidence["hosts"]["a"]["samples"]] == [NOW, NOW]
 

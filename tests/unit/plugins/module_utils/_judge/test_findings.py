@@ -12,7 +12,7 @@ from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets
 
 
 def findings(fleet, **policy):
-    return {told["reason"]: told for told in fleet.judge(**policy)["findings"]}
+    return {finding["reason"]: finding for finding in fleet.judge(**policy)["findings"]}
 
 
 def test_a_healthy_fleet_has_no_findings():
@@ -61,11 +61,11 @@ SUBJECTS = [
     ("reason", "fleet", "subject"), SUBJECTS, ids=[reason for reason, _fleet, _subject in SUBJECTS]
 )
 def test_finding(reason, fleet, subject):
-    told = findings(fleet)
-    assert set(told) == {reason}
-    assert (told[reason]["subject"], told[reason]["remedy"]) == (subject, FINDINGS[reason])
-    assert told[reason]["runbook"] == f"docs/runbooks/{reason}.md"
-    assert told[reason]["cause"].endswith(".")
+    found = findings(fleet)
+    assert set(found) == {reason}
+    assert (found[reason]["subject"], found[reason]["remedy"]) == (subject, FINDINGS[reason])
+    assert found[reason]["runbook"] == f"docs/runbooks/{reason}.md"
+    assert found[reason]["cause"].endswith(".")
 
 
 def test_every_finding_is_reached():

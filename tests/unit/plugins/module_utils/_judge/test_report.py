@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[5]
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text(encoding="utf-8"))
 
 
-def told(fleet, **values):
+def report_of(fleet, **values):
     evidence = fleet.evidence()
     return report(judge(fleet.expected, evidence, values), evidence, values)
 
@@ -72,7 +72,7 @@ def test_the_schema_is_one():
 def test_every_report_is_valid_json_of_the_schema_and_a_page(scene):
     fleet = scene()
     fleet.expected["beat"] = {"host": "web1"}
-    is_well_formed(told(fleet))
+    is_well_formed(report_of(fleet))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +87,7 @@ def is_well_formed(found):
 
 
 def test_the_worst_come_first():
-    found = told(loop_blocked())
+    found = report_of(loop_blocked())
     assert [node["verdict"] for node in found["nodes"]] == ["stuck", "healthy", "healthy"]
     assert found["summary"] == {
         "healthy": 2,
@@ -102,16 +102,18 @@ def test_the_worst_come_first():
 
 
 def test_who_makes_the_play_fail():
-    assert told(loop_blocked())["failed"] == ["w1@web1"]
-    assert told(loop_blocked(), fail_on=["down"])["failed"] == []
+    assert report_of(loop_blocked())["failed"] == ["w1@web1"]
+    assert report_of(loop_blocked(), fail_on=["down"])["failed"] == []
     fleet = ExampleFleet()
     fleet.expected["beat"] = {"host": "web1"}
-    assert told(fleet)["failed"] == ["beat"]
+    assert report_of(fleet)["failed"] == ["beat"]
     assert policy()["fail_on"] == ("stuck", "down")
 
 
 def test_queues_and_their_trend():
-    found = told(ExampleFleet().queue_says(ready=(3, 9)).queue_says("b", ready=(9, 3)).queue_says("c", ready=(None, 3)))
+    found = report_of(
+        ExampleFleet().queue_says(ready=(3, 9)).queue_says("b", ready=(9, 3)).queue_says("c", ready=(None, 3))
+    )
     assert {name: queue["trend"] for name, queue in found["queues"].items()} == {
         "default": "rises",
         "b": "falls",
@@ -121,11 +123,11 @@ def test_queues_and_their_trend():
 
 
 def test_a_healthy_fleet_of_300_is_one_line():
-    assert lines(told(ExampleFleet(300))) == ["shop: 300 healthy; broker answers"]
+    assert lines(report_of(ExampleFleet(300))) == ["shop: 300 healthy; broker answers"]
 
 
 def test_one_line_for_each_that_is_not_healthy():
-    found = lines(told(loop_blocked()))
+    found = lines(report_of(loop_blocked()))
     assert len(found) == 2
     assert found[0].startswith("w1@web1: stuck/loop_stalled [restart]: Its main loop has not turned for 45 s")
     assert found[0].endswith("(docs/runbooks/loop_stalled.md)")
@@ -135,18 +137,18 @@ def test_one_line_for_each_that_is_not_healthy():
 def test_findings_and_services_have_lines():
     fleet = ExampleFleet().queue_says("orphans", ready=5)
     fleet.expected["beat"] = {"host": "web1"}
-    found = lines(told(fleet))
+    found = lines(report_of(fleet))
     assert found[0].startswith("beat on web1: down/not_running [start]:")
     assert found[1].startswith("finding uncovered_queue: 5 tasks wait in orphans")
     assert found[2] == "shop: 3 healthy; broker answers; 1 finding"
 
 
 def test_many_with_one_cause_share_a_line():
-    found = lines(told(ExampleFleet(300, sentinel=False).broker_down()))
+    found = lines(report_of(ExampleFleet(300, sentinel=False).broker_down()))
     assert len(found) == 2
     assert found[0].startswith("300 nodes (w1@web1, w2@web1, ...): unknown/broker_unreachable")
     assert found[1] == "shop: 300 unknown; broker does not answer"
-    ten = lines(told(ExampleFleet(10, sentinel=False).broker_down()))
+    ten = lines(report_of(ExampleFleet(10, sentinel=False).broker_down()))
     assert len(ten) == 11
 
 
@@ -161,27 +163,27 @@ def test_many_with_one_cause_share_a_line():
     ],
 )
 def test_the_headline(fleet, headline):
-    assert f"<h1>{headline}</h1>" in well_formed(html(report=told(fleet)))
+    assert f"<h1>{headline}</h1>" in well_formed(html(report=report_of(fleet)))
 
 
 def test_the_page_says_each_thing_in_words():
-    page = html(report=told(loop_blocked()))
+    page = html(report=report_of(loop_blocked()))
     assert re.search(r"w1@web1.*stuck.*loop_stalled.*has not turned for 45 s.*Save the stacks", page, re.DOTALL)
     assert 'href="https://github.com/taskfleet/celery/blob/main/docs/runbooks/loop_stalled.md"' in page
-    assert 'href="/d/docs/runbooks/loop_stalled.md"' in html(report=told(loop_blocked()), runbook_base="/d/")
+    assert 'href="/d/docs/runbooks/loop_stalled.md"' in html(report=report_of(loop_blocked()), runbook_base="/d/")
 
 
 def test_the_page_promises_no_restart_of_beat():
     fleet = ExampleFleet()
     fleet.expected["beat"] = {"host": "web1"}
-    page = html(report=told(fleet))
+    page = html(report=report_of(fleet))
     assert "It is declared for this host, and is not deployed there." in page
     assert "restart_idle would" not in page
-    assert "restart_idle would restart it." in html(report=told(loop_blocked()))
+    assert "restart_idle would restart it." in html(report=report_of(loop_blocked()))
 
 
 def test_the_page_needs_nothing_from_elsewhere():
-    page = html(report=told(loop_blocked()))
+    page = html(report=report_of(loop_blocked()))
     assert not re.search(r"<(script|link|img|iframe)|url\(|@import| src=", page)
 
 
@@ -189,7 +191,7 @@ def test_what_a_worker_says_is_no_markup():
     fleet = ExampleFleet().gone(state="failed", result="exit-code", exit_code=1)
     for look in fleet.looks():
         look["log"]["lines"] = ["<script>alert(1)</script> & 'more'"]
-    page = html(report=told(fleet))
+    page = html(report=report_of(fleet))
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
@@ -203,12 +205,12 @@ def test_what_was_done():
         ],
         "left_alone": [{"node": "w1@web1", "why": "the cooldown"}, {"node": "w2@web1", "why": "healthy"}],
     }
-    page = well_formed(html(report=told(loop_blocked()), heal=heal))
+    page = well_formed(html(report=report_of(loop_blocked()), heal=heal))
     assert "What was done" in page
     assert "✔ works" in page
     assert "not verified" in page
     assert "the cooldown" in page
-    assert "What was done" not in html(report=told(loop_blocked()))
+    assert "What was done" not in html(report=report_of(loop_blocked()))
 
 
 # -- Runbooks

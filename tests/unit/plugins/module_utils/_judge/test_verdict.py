@@ -30,7 +30,7 @@ def test_a_fault_of_one_node_is_not_put_on_its_neighbours():
     alone = {"hung_in_startup", "loop_stalled", "connection_lost", "pool_dead", "crash_looping", "duplicate_name"}
     for fault, reason in SCENES:
         if reason in alone and fault().transport == "redis":
-            others = {told["reason"] for node, told in fault().verdicts().items() if node != "w1@web1"}
+            others = {verdict["reason"] for node, verdict in fault().verdicts().items() if node != "w1@web1"}
             assert others <= {"idle", "busy", "not_consuming"}, fault.__name__
 
 
@@ -49,7 +49,7 @@ def test_stuck_needs_a_second_sample(fault, reason):
 def test_nobody_is_stuck_without_a_broker(fault, reason):
     for break_broker in (ExampleFleet.broker_down, ExampleFleet.broker_refuses):
         verdicts = break_broker(fault()).verdicts()
-        assert "stuck" not in {told["verdict"] for told in verdicts.values()}
+        assert "stuck" not in {verdict["verdict"] for verdict in verdicts.values()}
 
 
 @pytest.mark.parametrize("name", RECORDED_AS_STUCK)
@@ -72,10 +72,10 @@ def test_recorded_node_that_nobody_declared():
 def test_a_node_that_nobody_declared():
     fleet = ExampleFleet()
     fleet.expected["nodes"] = [node for node in fleet.expected["nodes"] if node["node"] != "w1@web1"]
-    told = fleet.verdict()
-    assert outcome(told) == ("misconfigured", "unexpected_node")
-    assert (told["host"], told["evidence"]["seen"]["queues"]) == ("web1", ["default"])
-    assert "default" in told["cause"]
+    verdict = fleet.verdict()
+    assert outcome(verdict) == ("misconfigured", "unexpected_node")
+    assert (verdict["host"], verdict["evidence"]["seen"]["queues"]) == ("web1", ["default"])
+    assert "default" in verdict["cause"]
 
 
 def test_a_node_declared_as_stopped():
@@ -88,21 +88,21 @@ def test_a_node_declared_as_stopped():
 
 
 def test_missing_evidence_is_named():
-    told = ExampleFleet(sentinel=False).host_lost().verdict()
-    assert "no route to host" in told["evidence"]["missing"]["host"]
-    told = pong_alone().verdict()
-    assert set(told["evidence"]["missing"]) >= {"host", "clients", "queues"}
+    verdict = ExampleFleet(sentinel=False).host_lost().verdict()
+    assert "no route to host" in verdict["evidence"]["missing"]["host"]
+    verdict = pong_alone().verdict()
+    assert set(verdict["evidence"]["missing"]) >= {"host", "clients", "queues"}
 
 
 def test_since_is_a_time():
-    told = loop_blocked().verdict()
-    assert told["since"] == "2026-09-21T14:12:40Z"
+    verdict = loop_blocked().verdict()
+    assert verdict["since"] == "2026-09-21T14:12:40Z"
 
 
 def test_the_broker_is_told():
     assert ExampleFleet().judge()["broker"] == {"kind": "redis", "reachable": True, "refusing": False, "error": ""}
-    told = ExampleFleet().broker_down().judge()["broker"]
-    assert (told["reachable"], told["error"]) == (False, "tcp: connection refused")
+    broker = ExampleFleet().broker_down().judge()["broker"]
+    assert (broker["reachable"], broker["error"]) == (False, "tcp: connection refused")
     assert ExampleFleet().broker_refuses().judge()["broker"]["refusing"] is True
 
 
@@ -132,10 +132,10 @@ def test_every_recording_is_judged():
 @pytest.mark.parametrize("sentinel", [True, False])
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded(name, sentinel):
-    told = json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
+    incident = json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
     if not sentinel:
-        for node in told["evidence"]["nodes"].values():
+        for node in incident["evidence"]["nodes"].values():
             for look in node["host_samples"]:
                 look["heartbeat"] = None
-    verdicts = judge(told["expected"], told["evidence"], {"start_grace": 10})["nodes"]
+    verdicts = judge(incident["expected"], incident["evidence"], {"start_grace": 10})["nodes"]
     assert tuple(verdict["reason"] for verdict in verdicts) == RECORDED[name]

@@ -45,7 +45,7 @@ def busy_fleet(sentinel, pool, kind):
         fleet.main_says(node=node, cpu_seconds=0.1, switches=40)
         for pid in fleet.child_pids(node):
             fleet.process_says(pid, node=node, cpu_seconds=0.5, switches=30)
-        told = tuple(
+        tasks = tuple(
             [
                 {
                     "id": one["id"],
@@ -57,21 +57,21 @@ def busy_fleet(sentinel, pool, kind):
             ]
             for (one, _other) in running
         )
-        fleet.beat_says(node=node, active=told, active_count=2, last_received=T0)
+        fleet.beat_says(node=node, active=tasks, active_count=2, last_received=T0)
     return fleet
 
 
 def lose(evidence, path):
     """Evidence without what is at the path: None, as folding writes what could not be had."""
-    told = copy.deepcopy(evidence)
-    place = told
+    less = copy.deepcopy(evidence)
+    place = less
     for key in path[:-1]:
         place = place[key]
     if isinstance(place, list):
         del place[path[-1]]
     else:
         place[path[-1]] = None
-    return told
+    return less
 
 
 # What may be lost: a part of a look, a look, a kind of evidence. The frame itself is always there.
@@ -96,11 +96,11 @@ def losses(evidence, node):
 
 
 def without(evidence, path):
-    told = lose(evidence, path)
+    less = lose(evidence, path)
     node = evidence["nodes"][path[1]] if path[0] == "nodes" else None
     if node and path[2:] in (("control",), ("host_samples",), ("clients",)):
-        told["nodes"][path[1]][path[2]] = []
-    return told
+        less["nodes"][path[1]][path[2]] = []
+    return less
 
 
 @MANY_EXAMPLES
@@ -114,8 +114,8 @@ def test_a_busy_worker_is_never_stuck_whatever_is_lost(data, sentinel, pool, kin
     fleet = busy_fleet(sentinel, pool, kind)
     evidence = fleet.evidence()
     path = data.draw(st.sampled_from(losses(evidence, "w1@web1")))
-    for told in judge(fleet.expected, without(evidence, path))["nodes"]:
-        assert told["verdict"] not in ("stuck", "down"), (path, told["cause"])
+    for verdict in judge(fleet.expected, without(evidence, path))["nodes"]:
+        assert verdict["verdict"] not in ("stuck", "down"), (path, verdict["cause"])
 
 
 @MANY_EXAMPLES
@@ -124,8 +124,8 @@ def test_a_worker_full_of_rate_limited_tasks_is_never_stuck_whatever_is_lost(dat
     fleet = scene()
     evidence = fleet.evidence()
     path = data.draw(st.sampled_from(losses(evidence, "w1@web1")))
-    for told in judge(fleet.expected, without(evidence, path))["nodes"]:
-        assert told["node"] != "w1@web1" or told["verdict"] not in ("stuck", "down"), (path, told["cause"])
+    for verdict in judge(fleet.expected, without(evidence, path))["nodes"]:
+        assert verdict["node"] != "w1@web1" or verdict["verdict"] not in ("stuck", "down"), (path, verdict["cause"])
 
 
 @MANY_EXAMPLES
@@ -135,8 +135,8 @@ def test_a_busy_worker_that_does_not_answer_is_never_stuck(data, sentinel, mute)
     fleet = fleet.deaf() if mute else fleet.silent()
     evidence = fleet.evidence()
     path = data.draw(st.sampled_from(losses(evidence, "w1@web1")))
-    for told in judge(fleet.expected, without(evidence, path))["nodes"]:
-        assert told["verdict"] not in ("stuck", "down"), (path, told["cause"])
+    for verdict in judge(fleet.expected, without(evidence, path))["nodes"]:
+        assert verdict["verdict"] not in ("stuck", "down"), (path, verdict["cause"])
 
 
 @MANY_EXAMPLES
@@ -151,8 +151,8 @@ def test_with_the_broker_away_nobody_is_stuck(scene, how):
         for sample in (fleet.control + fleet.broker)[:1]:
             sample["result"]["broker"].update(reachable=False, layer="tcp", error="timed out")
     asked = bool(fleet.control or fleet.broker)
-    for told in fleet.judge()["nodes"]:
-        assert told["verdict"] != "stuck" or not asked, told["cause"]
+    for verdict in fleet.judge()["nodes"]:
+        assert verdict["verdict"] != "stuck" or not asked, verdict["cause"]
 
 
 @MANY_EXAMPLES

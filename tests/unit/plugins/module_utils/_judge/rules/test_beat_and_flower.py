@@ -10,7 +10,7 @@ from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets
 
 def beats(fleet, **values):
     for sample in fleet.hosts["web1"]:
-        told = {
+        heartbeat = {
             "schema": 1,
             "kind": "beat",
             "pid": 700,
@@ -20,7 +20,7 @@ def beats(fleet, **values):
             "written_at": sample["at"] - 0.5,
             "ticks_total": 5,
         }
-        sample["result"]["beat"]["heartbeat"] = dict(told, **values)
+        sample["result"]["beat"]["heartbeat"] = dict(heartbeat, **values)
     return fleet
 
 
@@ -54,11 +54,11 @@ def test_beat():
 
 def test_beat_is_deadlocked_or_stopped():
     fleet = ExampleFleet().with_service("beat")
-    change(fleet, "beat", lambda told, _number: told["processes"][0].update(wchan="futex_wait_queue"))
+    change(fleet, "beat", lambda seen, _number: seen["processes"][0].update(wchan="futex_wait_queue"))
     assert reason_of(fleet, "beat") == "loop_stalled"
-    change(fleet, "beat", lambda told, _number: told["processes"][0].update(threads=3))
+    change(fleet, "beat", lambda seen, _number: seen["processes"][0].update(threads=3))
     assert reason_of(fleet, "beat") == "idle"
-    change(fleet, "beat", lambda told, _number: told["processes"][0].update(state="T"))
+    change(fleet, "beat", lambda seen, _number: seen["processes"][0].update(state="T"))
     assert reason_of(fleet, "beat") == "loop_stalled"
 
 
@@ -67,28 +67,28 @@ def test_beat_is_down():
     fleet.expected["beat"] = {"host": "web1"}
     assert reason_of(fleet, "beat") == "not_running"
 
-    def damaged(told, number):
-        told.update(processes=[], log={"lines": ["_dbm.error: cannot add item to database"]})
-        told["service"].update(state="activating", substate="auto-restart", restarts=5 + number, main_pid=0)
+    def damaged(seen, number):
+        seen.update(processes=[], log={"lines": ["_dbm.error: cannot add item to database"]})
+        seen["service"].update(state="activating", substate="auto-restart", restarts=5 + number, main_pid=0)
 
-    told = change(ExampleFleet().with_service("beat"), "beat", damaged).judge()["beat"]
-    assert (told["verdict"], told["reason"]) == ("down", "crash_looping")
-    assert "_dbm.error" in told["cause"]
+    verdict = change(ExampleFleet().with_service("beat"), "beat", damaged).judge()["beat"]
+    assert (verdict["verdict"], verdict["reason"]) == ("down", "crash_looping")
+    assert "_dbm.error" in verdict["cause"]
 
-    def ended(told, _number):
-        told.update(processes=[])
-        told["service"].update(state="failed", result="exit-code", main_pid=0, exit_code=2)
+    def ended(seen, _number):
+        seen.update(processes=[])
+        seen["service"].update(state="failed", result="exit-code", main_pid=0, exit_code=2)
 
     assert reason_of(change(ExampleFleet().with_service("beat"), "beat", ended), "beat") == "start_failed"
 
 
 def test_beat_starts_and_stops():
     young = change(
-        ExampleFleet().with_service("beat"), "beat", lambda told, _number: told["processes"][0].update(age=3.0)
+        ExampleFleet().with_service("beat"), "beat", lambda seen, _number: seen["processes"][0].update(age=3.0)
     )
     assert reason_of(young, "beat") == "starting"
     ends = change(
-        ExampleFleet().with_service("beat"), "beat", lambda told, _number: told["service"].update(state="deactivating")
+        ExampleFleet().with_service("beat"), "beat", lambda seen, _number: seen["service"].update(state="deactivating")
     )
     assert reason_of(ends, "beat") == "draining"
 
@@ -102,8 +102,8 @@ def test_flower():
 
 
 def with_pages(*answers):
-    def page(told, number):
+    def page(seen, number):
         if answers[number] is not None:
-            told["page"] = {"ok": answers[number], "error": "" if answers[number] else "timed out"}
+            seen["page"] = {"ok": answers[number], "error": "" if answers[number] else "timed out"}
 
     return change(ExampleFleet().with_service("flower"), "flower", page)

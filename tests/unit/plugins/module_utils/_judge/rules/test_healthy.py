@@ -44,20 +44,20 @@ def test_built_healthy(scene, reason):
 @pytest.mark.parametrize("sentinel", [True, False])
 def test_busy(sentinel):
     running = [[task(started=T0 - 10, pid=1001)]] * 2
-    told = ExampleFleet(sentinel=sentinel).set_reply("active", running).total(100, 101).verdict()
-    assert (outcome(told), told["activity"]) == (("healthy", "busy"), "busy")
+    verdict = ExampleFleet(sentinel=sentinel).set_reply("active", running).total(100, 101).verdict()
+    assert (outcome(verdict), verdict["activity"]) == (("healthy", "busy"), "busy")
 
 
 def test_saturated():
     running = [[task(number=1, started=T0 - 10, pid=1001), task(number=2, started=T0 - 9, pid=1002)]] * 2
-    told = ExampleFleet(sentinel=False).set_reply("active", running).work_waits().verdict()
-    assert outcome(told) == ("healthy", "saturated")
-    assert "2 slots" in told["cause"]
+    verdict = ExampleFleet(sentinel=False).set_reply("active", running).work_waits().verdict()
+    assert outcome(verdict) == ("healthy", "saturated")
+    assert "2 slots" in verdict["cause"]
 
 
 def test_an_idle_node_is_healthy_and_unproven():
-    told = ExampleFleet(sentinel=False).verdict()
-    assert (outcome(told), told["activity"]) == (("healthy", "idle"), "idle_unproven")
+    verdict = ExampleFleet(sentinel=False).verdict()
+    assert (outcome(verdict), verdict["activity"]) == (("healthy", "idle"), "idle_unproven")
     assert ExampleFleet().verdict()["activity"] == "idle"
 
 

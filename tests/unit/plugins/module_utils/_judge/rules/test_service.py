@@ -58,8 +58,8 @@ def test_why_it_does_not_start_is_told_in_its_own_words(lines, cause):
 
 @pytest.mark.parametrize(("restarts", "reason"), [(0, "starting"), (2, "starting"), (3, "crash_looping")])
 def test_a_process_that_ended_in_the_look_ended_in_its_start(restarts, reason):
-    told = ExampleFleet().gone(state="activating", substate="start", restarts=restarts, main_pid=1000).verdict()
-    assert told["reason"] == reason
+    verdict = ExampleFleet().gone(state="activating", substate="start", restarts=restarts, main_pid=1000).verdict()
+    assert verdict["reason"] == reason
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_a_process_that_ended_in_the_look_ended_in_its_start(restarts, reason):
 )
 def test_a_memory_limit_is_named_where_it_may_have_been_met(says, is_named):
     service = {"substate": "auto-restart", "restarts": 7, "memory_limit_bytes": 30 << 20, **says}
-    told = ExampleFleet(sentinel=False).gone(state="activating", **service).verdict()
-    assert told["reason"] == "crash_looping"
-    assert ("its memory is limited to 30 MiB" in told["cause"]) is is_named
+    verdict = ExampleFleet(sentinel=False).gone(state="activating", **service).verdict()
+    assert verdict["reason"] == "crash_looping"
+    assert ("its memory is limited to 30 MiB" in verdict["cause"]) is is_named
