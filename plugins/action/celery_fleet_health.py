@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import work
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.conclusion import refuse_unknown
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet_health import arguments, given, judged
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verification import unverified
 
@@ -88,11 +89,12 @@ class ActionModule(ActionBase):
 
 def _refuse_policy(given: dict[str, Any]) -> None:
     try:
-        samples = policy(given)["samples"]
+        complete = policy(given)
+        refuse_unknown(complete["fail_on"])
     except ValueError as error:
         raise AnsibleActionFail(str(error)) from error
-    if samples < 2:
-        raise AnsibleActionFail(f"policy has samples: {samples}; a verdict needs at least 2")
+    if complete["samples"] < 2:
+        raise AnsibleActionFail(f"policy has samples: {complete['samples']}; a verdict needs at least 2")
 
 
 def _write(path: str, data: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes import (
     awaited,
+    heal_failure,
     heal_plan,
     lines,
     outcomes,
@@ -32,6 +33,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "celery_heal_plan": heal_plan,
+            "celery_heal_failure": heal_failure,
             "celery_heal_outcomes": outcomes,
             "celery_heal_services": services,
             "celery_heal_taken": taken,

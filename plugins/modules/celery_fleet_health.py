@@ -449,6 +449,11 @@ report:
           type: str
           sample: celery
         reason: *reason
+        severity:
+          description: Whether a person has to act at once, V(error) or V(warning).
+          returned: success
+          type: str
+          sample: warning
         cause: *cause
         evidence:
           description: The numbers.
@@ -463,17 +468,29 @@ report:
       type: dict
       sample: {"healthy": 2, "starting": 0, "stuck": 1, "down": 0, "misconfigured": 0, "unknown": 0, "nodes": 3, "findings": 0}
     failed:
-      description: The workers and services whose verdict is in C(fail_on) of O(policy).
+      description:
+        - What makes a run fail, by name, for C(fail_on) of O(policy) has its verdict, reason or severity.
+        - Workers by their nodes, C(beat), C(flower), C(broker), and findings by reason and subject.
       returned: success
       type: list
       elements: str
       sample: ["w1@worker-1"]
+    to_do:
+      description: What a person has to do, in one sentence.
+      returned: success
+      type: str
+      sample: "To do: run restart_idle, which restarts w1@worker-1."
 lines:
-  description: For the terminal, a line for each unhealthy worker, and a summary as the last.
+  description: For the terminal, a line for each unhealthy worker, a summary, and what to do as the last.
   returned: success
   type: list
   elements: str
-  sample: ["shop: 3 healthy; broker answers"]
+  sample: ["shop: 3 healthy; broker answers", "Nothing to do."]
+failure:
+  description: Why a playbook has to fail, with what to do in one sentence, or an empty text.
+  returned: success
+  type: str
+  sample: ""
 evidence:
   description: The evidence, in the form of C(docs/evidence.md).
   returned: when O(return_evidence) is V(true)

@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deeper", "start"
 EXPECTED, ACTION = ("healthy", "saturated"), "none"
+EXITS = (0, 0)
 # Between two tasks a thread is free for a moment.
 OR = [("healthy", "busy")]
 

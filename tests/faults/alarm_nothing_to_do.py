@@ -2,3 +2,4 @@
 
 ROUND, NODE = "settings", "blind"
 EXPECTED, ACTION = ("healthy", "idle"), "none"
+EXITS = (0, 0)

@@ -2,6 +2,7 @@
 
 ROUND, NODE = "settings", "steady"
 EXPECTED, ACTION = ("healthy", "busy"), "none"
+EXITS = (0, 0)
 MOVES = True
 
 

@@ -4,6 +4,7 @@ from waiting import wait_for
 
 ROUND, NODE = "deployed", "blind"
 EXPECTED, ACTION = ("healthy", "saturated"), "none"
+EXITS = (0, 0)
 
 
 def inject(fleet):

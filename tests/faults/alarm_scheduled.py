@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deeper", "main"
 EXPECTED, ACTION = ("healthy", "busy"), "none"
+EXITS = (0, 0)
 WHEN = "late"
 
 

@@ -4,6 +4,7 @@ from waiting import PATIENCE
 
 ROUND, NODE = "deployed", "solo"
 EXPECTED, ACTION = ("starting", "starting"), "none"
+EXITS = (0, 0)
 MOVES = True
 WHEN = "late"
 

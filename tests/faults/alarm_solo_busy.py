@@ -5,6 +5,7 @@ video2commons#427, nautobot#8215: probes restart it in the middle of its work.
 
 ROUND, NODE = "alone", "solo"
 EXPECTED, ACTION = ("healthy", "saturated"), "none"
+EXITS = (0, 0)
 
 
 def inject(fleet):

@@ -5,6 +5,7 @@ They are asked by the broker's URL alone, and answer. Nobody is restarted, as it
 
 ROUND, NODE = "bad_deploy", "blind"
 EXPECTED, ACTION = ("healthy", "idle"), "none"
+EXITS = (0, 0)
 CODE = "/opt/shop/src/shop/celery.py"
 
 

@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deeper", "blind"
 EXPECTED, ACTION = ("stuck", "loop_stalled"), "restart"
+EXITS = (2, 0)
 
 
 def inject(fleet):

@@ -2,6 +2,7 @@
 
 ROUND, NODE = "broker_frozen", ""
 EXPECTED, ACTION = ("unknown", "broker_unreachable"), "none"
+EXITS = (2, 2)
 
 
 def inject(fleet):

@@ -5,6 +5,7 @@ celery#5716, sentry's self-hosted#3888: restarts did not help there.
 
 ROUND, NODE = "broker_full", ""
 EXPECTED, ACTION = ("unknown", "broker_refusing"), "none"
+EXITS = (2, 2)
 
 
 def inject(fleet):

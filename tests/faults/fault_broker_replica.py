@@ -2,6 +2,7 @@
 
 ROUND, NODE = "broker_replica", ""
 EXPECTED, ACTION = ("unknown", "broker_refusing"), "none"
+EXITS = (2, 2)
 
 
 def inject(fleet):

@@ -6,6 +6,7 @@ limit would be ended by it; this one has a limit far away.
 
 ROUND, NODE = "deeper", "socket"
 EXPECTED, ACTION = ("stuck", "pool_dead"), "restart"
+EXITS = (2, 0)
 
 
 def inject(fleet):

@@ -5,6 +5,7 @@ airflow#41289: a probe restarted it for ever.
 
 ROUND, NODE = "deployed", "steady"
 EXPECTED, ACTION = ("misconfigured", "control_unreachable"), "none"
+EXITS = (0, 0)
 MOVES = True
 
 

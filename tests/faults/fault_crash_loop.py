@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deployed", "main"
 EXPECTED, ACTION = ("down", "crash_looping"), "none"
+EXITS = (2, 2)
 WHEN = "early"
 MOVES = True
 

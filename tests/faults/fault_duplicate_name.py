@@ -5,6 +5,7 @@ A question to that name is answered once, by either: only the process id tells.
 
 ROUND, NODE = "deployed", "poll"
 EXPECTED, ACTION = ("misconfigured", "duplicate_name"), "none"
+EXITS = (0, 0)
 
 
 def inject(fleet):

@@ -4,6 +4,7 @@ from incidents import finding
 
 ROUND, NODE = "deployed", "broker"
 EXPECTED, ACTION = ("finding", "eviction_policy"), "none"
+EXITS = (0, 0)
 
 
 def inject(fleet):

@@ -7,6 +7,7 @@ from waiting import wait_for
 
 ROUND, NODE = "alone", "poll"
 EXPECTED, ACTION = ("stuck", "not_consuming"), "restart"
+EXITS = (2, 0)
 
 
 def inject(fleet):

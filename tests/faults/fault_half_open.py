@@ -9,6 +9,7 @@ from waiting import wait_for
 
 ROUND, NODE = "alone", "socket"
 EXPECTED, ACTION = ("stuck", "connection_lost"), "restart"
+EXITS = (2, 0)
 
 DROPPED = contextlib.ExitStack()
 

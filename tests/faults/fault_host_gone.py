@@ -4,6 +4,7 @@ from pathlib import Path
 
 ROUND, NODE = "unseen", "gone"
 EXPECTED, ACTION = ("unknown", "host_unreachable"), "none"
+EXITS = (0, 0)
 INVENTORIES = [Path(__file__).parent / "gone"]
 
 

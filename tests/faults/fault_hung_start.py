@@ -5,6 +5,7 @@ It is up for the service manager, and never becomes ready, as in celery#1664 and
 
 ROUND, NODE = "alone", "start"
 EXPECTED, ACTION = ("stuck", "hung_in_startup"), "restart"
+EXITS = (2, 0)
 WHEN = "early"
 
 

@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deeper", "child"
 EXPECTED, ACTION = ("down", "not_running"), "start"
+EXITS = (2, 0)
 LAID_OVER = "/run/systemd/system/shop-worker@child.service.d"
 
 

@@ -2,6 +2,7 @@
 
 ROUND, NODE = "settings", "socket"
 EXPECTED, ACTION = ("misconfigured", "missing_tasks"), "none"
+EXITS = (0, 0)
 MOVES = True
 
 

@@ -5,6 +5,7 @@ kombu#1087: `inspect` found no node, though tasks ran; deleting the key was the 
 
 ROUND, NODE = "mute", "steady"
 EXPECTED, ACTION = ("misconfigured", "control_unreachable"), "none"
+EXITS = (0, 0)
 KEY = "_kombu.binding.reply.celery.pidbox"
 
 

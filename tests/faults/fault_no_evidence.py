@@ -2,6 +2,7 @@
 
 ROUND, NODE = "unseen", "blind"
 EXPECTED, ACTION = ("unknown", "insufficient_evidence"), "none"
+EXITS = (0, 0)
 MOVES = True
 
 

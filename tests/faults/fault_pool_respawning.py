@@ -5,6 +5,7 @@ OpenTranscribe#631: 69,231 processes in a night, while the worker answered all t
 
 ROUND, NODE = "settings", "poll"
 EXPECTED, ACTION = ("misconfigured", "pool_respawning"), "none"
+EXITS = (0, 0)
 WHEN = "early"
 MOVES = True
 

@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deeper", "poll"
 EXPECTED, ACTION = ("stuck", "pool_dead"), "restart"
+EXITS = (2, 0)
 
 
 def inject(fleet):

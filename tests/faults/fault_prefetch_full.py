@@ -2,6 +2,7 @@
 
 ROUND, NODE = "settings", "child"
 EXPECTED, ACTION = ("misconfigured", "prefetch_full"), "none"
+EXITS = (0, 0)
 MOVES = True
 
 

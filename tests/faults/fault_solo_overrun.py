@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deeper", "solo"
 EXPECTED, ACTION = ("stuck", "loop_stalled"), "restart"
+EXITS = (2, 0)
 WHEN = "early"
 
 

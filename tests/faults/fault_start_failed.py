@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deployed", "child"
 EXPECTED, ACTION = ("down", "start_failed"), "none"
+EXITS = (2, 2)
 MOVES = True
 LAID_OVER = "/run/systemd/system/shop-worker@child.service.d"
 

@@ -9,6 +9,7 @@ from waiting import wait_for
 
 ROUND, NODE = "alone", "child"
 EXPECTED, ACTION = ("stuck", "pool_dead"), "restart"
+EXITS = (2, 0)
 
 
 def turn(heartbeat):

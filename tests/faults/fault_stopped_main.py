@@ -5,6 +5,7 @@ To remote control it looks exactly like a dead worker; its queue is read by othe
 
 ROUND, NODE = "alone", "main"
 EXPECTED, ACTION = ("stuck", "loop_stalled"), "restart"
+EXITS = (2, 0)
 
 
 def inject(fleet):

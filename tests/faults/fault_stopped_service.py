@@ -2,6 +2,7 @@
 
 ROUND, NODE = "alone", "blind"
 EXPECTED, ACTION = ("down", "not_running"), "start"
+EXITS = (2, 0)
 
 
 def inject(fleet):

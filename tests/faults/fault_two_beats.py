@@ -4,6 +4,7 @@ from incidents import finding
 
 ROUND, NODE = "deployed", "beat"
 EXPECTED, ACTION = ("finding", "two_beats"), "none"
+EXITS = (2, 2)
 
 
 def inject(fleet):

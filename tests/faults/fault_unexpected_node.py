@@ -2,6 +2,7 @@
 
 ROUND, NODE = "deployed", "laptop"
 EXPECTED, ACTION = ("misconfigured", "unexpected_node"), "none"
+EXITS = (0, 0)
 
 
 def inject(fleet):

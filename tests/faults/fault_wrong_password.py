@@ -6,6 +6,7 @@ come back.
 
 ROUND, NODE = "wrong_password", "blind"
 EXPECTED, ACTION = ("unknown", "broker_unreachable"), "none"
+EXITS = (2, 2)
 
 
 def inject(fleet):

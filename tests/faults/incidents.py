@@ -8,6 +8,7 @@ heals them all, while a ledger of tasks runs through the fleet. A file of its ow
     EXPECTED    verdict and reason before it is healed
     OR          others that are as right, where the moment of the look decides
     ACTION      what restart_idle does: restart, start, or none
+    EXITS       the exit codes that it leads to: of health while it lasts, and of restart_idle: 2 where a person has to act
     inject      makes it
     WHEN        early or late: before the others of its round, when it takes long to come about, or after them (may be
                 left out, as may all below)
@@ -210,6 +211,17 @@ class Incident:
     def verdict(self):
         """Return verdict and reason before anything was done."""
         return self.found["verdict"], self.found["reason"]
+
+    def exit_code(self, report):
+        """Return the exit code that a report leads to because of it."""
+        verdict, reason = self.EXPECTED
+        failing = [name for name in report["failed"] if self._is_about(name, verdict, reason)]
+        return 2 if failing else 0
+
+    def _is_about(self, name, verdict, reason):
+        if verdict == "finding":
+            return name.startswith(f"{reason} ")
+        return name == (self.found["node"] if self.NODE else "broker")
 
     @property
     def expected(self):

@@ -38,6 +38,8 @@ def test_incident(incident):
     story = story_of(incident.ROUND)
     assert incident.verdict in incident.expected, incident.found["cause"]
     assert incident.action == incident.ACTION, story.heal.stdout
+    exits = incident.exit_code(story.heal.before), incident.exit_code(story.heal.report)
+    assert exits == incident.EXITS, (story.heal.before["failed"], story.heal.report["failed"])
     if incident.ACTION != "none":
         assert incident.seconds is not None
     assert incident.do("healed", LabFleet())
@@ -48,7 +50,7 @@ def test_round(name):
     story = story_of(name)
     assert story.lost == {}, f"of {story.sent} tasks; taken and not done are {story.held}; {story.heal.heal}"
     assert story.touched == []
-    assert story.heal.rc == 0, story.heal.stdout[-6000:]
+    assert story.heal.rc == max(one.EXITS[1] for one in story.incidents), story.heal.stdout[-6000:]
 
 
 def write_table():

@@ -31,7 +31,7 @@ def test_memory_alarm_is_named_and_nobody_is_touched(limit):
         wait_for(lambda: HOST.on.run(alarmed).rc != 0, "the alarm is raised")
         run = playbook("restart_idle")
         assert ("broker_alarm", "broker") in run.findings, run.stdout
-        assert (run.restarted, pids()) == ([], before)
+        assert (run.restarted, run.rc, pids()) == ([], 2, before)
         limit(0.4)
         wait_for(lambda: HOST.on.run(alarmed).rc == 0, "the alarm is over")
         wait_until_content(HOST.workers)

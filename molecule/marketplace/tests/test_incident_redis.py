@@ -27,7 +27,7 @@ def test_redis_is_down():
         assert run.verdicts == {"celery@market": ("unknown", "broker_unreachable")}, run.causes
         assert run.report["beat"]["reason"] == "broker_unreachable"
         assert run.report["broker"]["reachable"] is False
-        assert (run.restarted, run.rc) == ([], 0), run.stdout
+        assert (run.restarted, run.rc) == ([], 2), run.stdout
         again = len(ledger.sent)
         wait_for(lambda: len(ledger.sent) > again + 10, "tasks are sent again")
         assert ledger.lost() == {}

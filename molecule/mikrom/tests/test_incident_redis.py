@@ -27,7 +27,7 @@ def change_password(host, own, wanted):
 def everybody_is_unknown(run):
     assert set(run.verdicts.values()) == {("unknown", "broker_unreachable")}, run.causes
     assert run.report["broker"]["reachable"] is False
-    assert (run.restarted, run.rc) == ([], 0), run.stdout
+    assert (run.restarted, run.rc) == ([], 2), run.stdout
 
 
 def test_redis_does_not_run():

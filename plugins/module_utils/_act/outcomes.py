@@ -14,6 +14,7 @@ from math import floor
 from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import hold_of, plan
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import start_timeout
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.conclusion import named, unhealed
 
 # Seconds that a worker without a task may take to end.
 EMPTY = 15
@@ -231,6 +232,24 @@ def lines(made):
         text.append("{action} {node} ({verdict}/{reason}): {cause}".format(**step))
     text += ["leave {node}: {why}".format(**one) for one in made["left_alone"] if not one["why"].startswith("healthy/")]
     return text or ["There is nothing to do."]
+
+
+def heal_failure(result, made, restarted, policy_values):
+    """Return why the run fails, or an empty text.
+
+    It fails for a worker that was restarted and is not verified, for a node of the verdicts to heal that is not well, and
+    for all that makes a look at the fleet fail.
+    """
+    report, left_alone = result["report"], {one["node"]: one["why"] for one in made["left_alone"]}
+    unverified = {
+        one["node"]: one["why"] + ". The rest of the plan was left out" for one in restarted if not one["verified"]
+    }
+    names = [*unverified, *report["failed"], *unhealed(report, policy(policy_values)["heal_verdicts"])]
+    by_why = {}
+    for name in dict.fromkeys(names):
+        why = unverified.get(name) or made["hold"] or left_alone.get(name) or report["to_do"]
+        by_why.setdefault(why, []).append(name)
+    return "; ".join("{0}: {1}".format(named(names), why) for why, names in by_why.items())
 
 
 def outcomes(batch, results, result):

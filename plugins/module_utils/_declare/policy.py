@@ -27,7 +27,8 @@ HEALTH = {
     "max_orphan_keys": 100,
     # Percent of a file system that has to be free, of space and of inodes.
     "min_disk_free": 3,
-    "fail_on": ("stuck", "down"),
+    # Verdicts, reasons and severities that make a run fail.
+    "fail_on": ("stuck", "down", "broker_unreachable", "broker_refusing", "probe_failed", "error"),
 }
 
 # The variables of the playbooks are celery_heal_<name>.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import each_once, unpack
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.replies import broker_of, summary
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.conclusion import failure
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.evidence import gather, rate_limits
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import lines, report
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
@@ -112,4 +113,4 @@ def examine(expected, answer, problem, hosts, speaker, elsewhere, policy, now, a
             sample["at"] = sample["at"] or control[0]["at"]
     evidence = gather(expected, control, queue_samples(answer, offset), hosts, answer.get("facts"))
     judged = report(judge(expected, evidence, policy), evidence, policy)
-    return {"report": judged, "lines": lines(judged), "evidence": evidence}
+    return {"report": judged, "lines": lines(judged), "failure": failure(judged), "evidence": evidence}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation import known
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS, runbook
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import finding_entry
 
 # What kombu's Redis transport uses when nobody says anything.
 VISIBILITY_TIMEOUT = 3600
@@ -15,11 +15,7 @@ VISIBILITY_TIMEOUT = 3600
 
 def find(fleet):
     """Return the findings, in the order of the table."""
-    return [
-        dict(finding, reason=reason, remedy=FINDINGS[reason], runbook=runbook(reason))
-        for reason, rule in RULES
-        for finding in rule(fleet)
-    ]
+    return [dict(finding, **finding_entry(reason)) for reason, rule in RULES for finding in rule(fleet)]
 
 
 def _finding(subject, cause, **evidence):

@@ -93,5 +93,6 @@ def judged(params, asked, looks, now):
     if params["earlier_problem"] and not problem:
         how = "by the broker's URL alone" if alone else "from {0}".format(params["host"])
         line = "The workers were asked {0}: {1}".format(how, params["earlier_problem"])
-        examined["lines"].insert(-1, line)
+        # Before the summary, and what to do.
+        examined["lines"].insert(-2, line)
     return dict(examined, problem=problem)

@@ -82,17 +82,24 @@ REASONS = {
     "probe_failed": (UNKNOWN, NONE, "Fix the probe; it says nothing about the worker."),
 }
 
-# What no single node is guilty of: the remedy.
+# Whether a person has to act at once.
+ERROR, WARNING = "error", "warning"
+SEVERITIES = (ERROR, WARNING)
+
+# What no single node is guilty of: severity, remedy.
 FINDINGS = {
-    "uncovered_queue": "Declare the queue at a worker, or send the tasks to another one.",
-    "queue_backlog": "Add workers or concurrency, or find out why the tasks have become slow.",
-    "failures": "Read the tracebacks of the failed tasks.",
-    "eviction_policy": "Set maxmemory-policy to noeviction.",
-    "visibility_timeout_short": "Raise visibility_timeout above the longest task and the farthest ETA.",
-    "broker_alarm": "Free memory or disk on the broker. Do not restart workers.",
-    "orphan_reply_keys": "Delete the keys that nobody reads, and probe with a longer timeout.",
-    "disk_full": "Free space. Do not restart workers of this host before.",
-    "two_beats": "Stop all but one beat. Each periodic task is sent once by each.",
+    "uncovered_queue": (ERROR, "Declare the queue at a worker, or send the tasks to another one."),
+    "queue_backlog": (WARNING, "Add workers or concurrency, or find out why the tasks have become slow."),
+    "failures": (WARNING, "Read the tracebacks of the failed tasks."),
+    "eviction_policy": (WARNING, "Set maxmemory-policy to noeviction."),
+    "visibility_timeout_short": (
+        WARNING,
+        "Raise visibility_timeout above the longest task and the farthest ETA.",
+    ),
+    "broker_alarm": (ERROR, "Free memory or disk on the broker. Do not restart workers."),
+    "orphan_reply_keys": (WARNING, "Delete the keys that nobody reads, and probe with a longer timeout."),
+    "disk_full": (ERROR, "Free space. Do not restart workers of this host before."),
+    "two_beats": (ERROR, "Stop all but one beat. Each periodic task is sent once by each."),
 }
 
 SUBJECTS = tuple(REASONS) + tuple(FINDINGS)
@@ -112,3 +119,9 @@ def entry(reason):
     """Return verdict, reason, action, remedy and runbook."""
     verdict, action, remedy = REASONS[reason]
     return {"verdict": verdict, "reason": reason, "action": action, "remedy": remedy, "runbook": runbook(reason)}
+
+
+def finding_entry(reason):
+    """Return reason, severity, remedy and runbook of a finding."""
+    severity, remedy = FINDINGS[reason]
+    return {"reason": reason, "severity": severity, "remedy": remedy, "runbook": runbook(reason)}

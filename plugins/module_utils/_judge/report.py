@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy as complete
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.conclusion import failed, to_do
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import HEALTHY, VERDICTS
 
 SCHEMA_VERSION = 1
@@ -52,13 +53,8 @@ def report(verdicts, evidence, policy=None):
     for kind in ("beat", "flower"):
         result[kind] = {key: verdicts[kind][key] for key in _SERVICE_KEYS} if verdicts[kind] else None
     result["failed"] = failed(result, policy["fail_on"])
+    result["to_do"] = to_do(result)
     return result
-
-
-def failed(report, fail_on):
-    """Return who makes the play fail: the nodes, and beat and Flower, whose verdict is in fail_on."""
-    wrong = [node["node"] for node in report["nodes"] if node["verdict"] in fail_on]
-    return wrong + [kind for kind in ("beat", "flower") if report[kind] and report[kind]["verdict"] in fail_on]
 
 
 def _worst_first(verdict):
@@ -89,15 +85,17 @@ def _queue(samples):
 
 
 def lines(report):
-    """Return one line for each node, service and finding that is not healthy, and a summary as the last."""
+    """Return one line for each node, service and finding that is not healthy, a summary, and what to do as the last."""
     found = []
     for group in _grouped([node for node in report["nodes"] if node["verdict"] != HEALTHY]):
         found.append(_line(_names(group), group[0]))
     for kind in ("beat", "flower"):
         if report[kind] and report[kind]["verdict"] != HEALTHY:
             found.append(_line("{0} on {1}".format(kind, report[kind]["host"]), report[kind]))
-    found += ["finding {reason}: {cause} {remedy} ({runbook})".format(**finding) for finding in report["findings"]]
-    return [*found, summary(report)]
+    found += [
+        "finding {severity}/{reason}: {cause} {remedy} ({runbook})".format(**finding) for finding in report["findings"]
+    ]
+    return [*found, summary(report), report["to_do"]]
 
 
 def summary(report):

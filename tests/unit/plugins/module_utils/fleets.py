@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.evidence import gather
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import report
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
 
 T0 = 1_790_000_000.0
@@ -382,3 +383,9 @@ class ExampleFleet:
 
     def verdict(self, node="w1@web1", **policy):
         return self.verdicts(**policy)[node]
+
+
+def report_of(fleet, **values):
+    """Return the report on a fleet, with these values of the policy."""
+    evidence = fleet.evidence()
+    return report(judge(fleet.expected, evidence, values), evidence, values)

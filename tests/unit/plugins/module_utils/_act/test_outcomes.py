@@ -9,6 +9,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes imp
     UNREAD,
     at_work,
     awaited,
+    heal_failure,
     heal_plan,
     lines,
     outcomes,
@@ -24,7 +25,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes imp
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import report
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.stuck_fleets import loop_blocked
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet, report_of
 
 LIMITS = {"soft": 180, "hard": 240, "stop": 300}
 QUEUES = {"a": ["mail"], "b": ["mail"], "c": ["mail", "pdf"], "d": ["pdf"], "e": ["pdf"], "f": ["rare"]}
@@ -261,3 +263,44 @@ def test_lines_name_who_is_touched_and_who_is_not():
 def test_strays_have_their_host():
     looks = {"h": {"strays": [{"pid": 7, "kind": "beat", "cmdline": "celery beat", "user": "x"}]}, "k": {}}
     assert strays(looks) == [{"host": "h", "pid": 7, "kind": "beat", "cmdline": "celery beat"}]
+
+
+# -- Why healing fails
+
+
+@pytest.mark.parametrize(
+    ("fleet", "plan", "restarted", "sentence"),
+    [
+        (ExampleFleet(), {}, [], ""),
+        (
+            loop_blocked(),
+            {"left_alone": [{"node": "w1@web1", "why": "it was restarted 40 s ago, and the cooldown is 300 s"}]},
+            [],
+            "w1@web1: it was restarted 40 s ago, and the cooldown is 300 s",
+        ),
+        (
+            ExampleFleet(300, sentinel=False).broker_down(),
+            {"hold": "the broker does not answer: tcp: connection refused"},
+            [],
+            "broker, w1@web1, w2@web1 and 298 more: the broker does not answer: tcp: connection refused",
+        ),
+        (
+            ExampleFleet(),
+            {},
+            [{"node": "w2@web1", "verified": False, "why": "it does not run"}],
+            "w2@web1: it does not run. The rest of the plan was left out",
+        ),
+        (ExampleFleet(), {}, [{"node": "w2@web1", "verified": True, "why": ""}], ""),
+    ],
+    ids=["healthy", "cooldown", "broker", "unverified", "verified"],
+)
+def test_healing_fails_while_something_is_not_well(fleet, plan, restarted, sentence):
+    made = {"left_alone": [], "hold": "", **plan}
+    assert heal_failure({"report": report_of(fleet)}, made, restarted, {}) == sentence
+
+
+def test_healing_fails_for_what_it_is_to_heal_even_if_a_look_would_not():
+    made, policy = {"left_alone": [], "hold": ""}, {"heal_verdicts": "stuck"}
+    found = {"report": report_of(loop_blocked(), fail_on=[])}
+    assert heal_failure(found, made, [], policy).startswith("w1@web1: To do: run restart_idle")
+    assert heal_failure(found, made, [], {"heal_verdicts": ["down"]}) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import pack
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.conclusion import NOBODY
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import (
     METHODS,
     examine,
@@ -57,7 +58,7 @@ def test_what_was_not_asked_again_is_not_missing():
     examined = judged(samples("w1@a"))
     assert [one["missing"] for one in examined["evidence"]["nodes"]["w1@a"]["control"]] == [{}, {}]
     assert examined["evidence"]["nodes"]["w1@a"]["control"][0]["rate_limits"] == {"shop.add": "1/h"}
-    assert examined["lines"][-1].startswith("shop: ")
+    assert examined["lines"][-2].startswith("shop: ")
 
 
 def test_a_node_that_was_asked_and_did_not_answer_is_silent():
@@ -121,3 +122,10 @@ def test_several_samples_of_one_result_are_as_many_looks():
     looks = {"a": {"samples": [look]}, "b": {"unreachable": True}, "c": [], "d": look, "e": {"failed": True}}
     assert reached(looks) == ["a", "d"]
     assert reached(looks, first=["b", "d"]) == ["d", "a"]
+
+
+def test_report_fails_when_nobody_could_be_looked_at():
+    lost = {"unreachable": True, "msg": "no route to host"}
+    examined = judged({}, hosts={"a": lost}, problem="there is no host to ask from")
+    assert examined["report"]["failed"] == [NOBODY]
+    assert examined["failure"].startswith("To do: make the hosts reachable")

@@ -13,20 +13,14 @@ import jsonschema
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS, REASONS, SUBJECTS
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import lines, report
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verdict import judge
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import lines
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import NAMES, Recording
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.stuck_fleets import loop_blocked
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet, report_of
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES
 
 ROOT = pathlib.Path(__file__).resolve().parents[5]
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text(encoding="utf-8"))
-
-
-def report_of(fleet, **values):
-    evidence = fleet.evidence()
-    return report(judge(fleet.expected, evidence, values), evidence, values)
 
 
 TEMPLATE = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
@@ -101,15 +95,6 @@ def test_the_worst_come_first():
     }
 
 
-def test_who_makes_the_play_fail():
-    assert report_of(loop_blocked())["failed"] == ["w1@web1"]
-    assert report_of(loop_blocked(), fail_on=["down"])["failed"] == []
-    fleet = ExampleFleet()
-    fleet.expected["beat"] = {"host": "web1"}
-    assert report_of(fleet)["failed"] == ["beat"]
-    assert policy()["fail_on"] == ("stuck", "down")
-
-
 def test_queues_and_their_trend():
     found = report_of(
         ExampleFleet().queue_says(ready=(3, 9)).queue_says("b", ready=(9, 3)).queue_says("c", ready=(None, 3))
@@ -123,15 +108,15 @@ def test_queues_and_their_trend():
 
 
 def test_a_healthy_fleet_of_300_is_one_line():
-    assert lines(report_of(ExampleFleet(300))) == ["shop: 300 healthy; broker answers"]
+    assert lines(report_of(ExampleFleet(300))) == ["shop: 300 healthy; broker answers", "Nothing to do."]
 
 
 def test_one_line_for_each_that_is_not_healthy():
     found = lines(report_of(loop_blocked()))
-    assert len(found) == 2
+    assert len(found) == 3
     assert found[0].startswith("w1@web1: stuck/loop_stalled [restart]: Its main loop has not turned for 45 s")
     assert found[0].endswith("(docs/runbooks/loop_stalled.md)")
-    assert found[1] == "shop: 1 stuck, 2 healthy; broker answers"
+    assert found[1:] == ["shop: 1 stuck, 2 healthy; broker answers", "To do: run restart_idle, which restarts w1@web1."]
 
 
 def test_findings_and_services_have_lines():
@@ -139,17 +124,18 @@ def test_findings_and_services_have_lines():
     fleet.expected["beat"] = {"host": "web1"}
     found = lines(report_of(fleet))
     assert found[0].startswith("beat on web1: down/not_running [start]:")
-    assert found[1].startswith("finding uncovered_queue: 5 tasks wait in orphans")
+    assert found[1].startswith("finding error/uncovered_queue: 5 tasks wait in orphans")
     assert found[2] == "shop: 3 healthy; broker answers; 1 finding"
+    assert found[3] == ("To do, for beat: start the service (docs/runbooks/not_running.md); 1 more above.")
 
 
 def test_many_with_one_cause_share_a_line():
     found = lines(report_of(ExampleFleet(300, sentinel=False).broker_down()))
-    assert len(found) == 2
+    assert len(found) == 3
     assert found[0].startswith("300 nodes (w1@web1, w2@web1, ...): unknown/broker_unreachable")
     assert found[1] == "shop: 300 unknown; broker does not answer"
     ten = lines(report_of(ExampleFleet(10, sentinel=False).broker_down()))
-    assert len(ten) == 11
+    assert len(ten) == 12
 
 
 @pytest.mark.parametrize(
@@ -216,6 +202,13 @@ def test_what_was_done():
 # -- Runbooks
 
 HEADINGS = ["What you see", "Why", "Confirm by hand", "What the playbook does", "Prevent it", "Upstream"]
+
+
+def test_table_of_the_runbooks_is_that_of_the_reasons():
+    page = (ROOT / "docs/runbooks/README.md").read_text(encoding="utf-8")
+    rows = [f"| [{reason}]({reason}.md) | {' | '.join(row)} |" for reason, row in {**REASONS, **FINDINGS}.items()]
+    assert [line for line in page.splitlines() if line.startswith("| [")] == rows
+    assert f"`[{', '.join(policy()['fail_on'])}]`" in page
 
 
 def test_there_is_a_runbook_for_each_reason_and_no_other():
