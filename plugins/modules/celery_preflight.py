@@ -184,6 +184,32 @@ options:
             description: The application's setting C(task_create_missing_queues).
             type: bool
             default: true
+      removal:
+        description: A deployment leaves at least half of the workers that run on a host.
+        type: dict
+        suboptions:
+          variable:
+            description: Name of the variable, for messages.
+            type: str
+            default: celery_worker_instances
+          app:
+            description: Name of the application.
+            type: str
+            required: true
+          declared:
+            description: Nodes of the instances that are declared for the host.
+            type: list
+            elements: str
+            required: true
+          processes:
+            description: The Celery processes of the host, as M(taskfleet.celery.celery_host_info) returns them.
+            type: list
+            elements: dict
+            default: []
+          is_allowed:
+            description: Whether more than half of them, or all, may be removed.
+            type: bool
+            default: false
       beat:
         description: There is exactly one beat for an application.
         type: dict

@@ -24,7 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets i
 REFUSE = "refuse"
 WARN = "warn"
 
-TOPICS = ("app", "app_proof", "beat", "broker", "flower", "instances", "queues", "timeouts")
+TOPICS = ("app", "app_proof", "beat", "broker", "flower", "instances", "queues", "removal", "timeouts")
 
 PACKAGE = "ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight"
 
