@@ -16,6 +16,10 @@ REFUSED = {
         ["--extra-vars={celery_app_timeouts: {operation: 120, soft: 300, hard: 240, stop: 400}}"],
         ["celery_app_timeouts", "300", "240"],
     ),
+    "no workers": (
+        ["--extra-vars={celery_worker_instances: []}"],
+        ["general@worker1", "would be removed", "celery_worker_allow_removal"],
+    ),
     "no password for Flower": (
         ["--extra-vars={celery_flower_basic_auth: []}"],
         ["celery_flower_basic_auth"],
