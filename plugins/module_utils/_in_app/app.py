@@ -183,12 +183,17 @@ def queues(default, declared, routes, entries, tasks):
     if isinstance(declared, dict):
         names.update(declared)
     else:
-        names.update(getattr(queue, "name", queue) for queue in declared or ())
+        names.update(declared_name(queue) for queue in declared or ())
     names.update(routed(routes))
     for entry in entries.values():
         names.add(queue_of((entry.get("options") if isinstance(entry, dict) else None) or {}))
     names.update(getattr(task, "queue", None) for task in tasks.values())
     return sorted(name for name in names if name and isinstance(name, str))
+
+
+def declared_name(queue):
+    """Return the name that a queue is declared by: a broadcast has another one in each process."""
+    return getattr(queue, "alias", None) or getattr(queue, "name", queue)
 
 
 def routed(routes):
@@ -205,7 +210,7 @@ def routed(routes):
 def queue_of(route):
     """Return the queue's name that a route or the options of a call name, or None."""
     queue = route.get("queue") if isinstance(route, dict) else route
-    return getattr(queue, "name", queue)
+    return declared_name(queue)
 
 
 # -- Do the versions fit

@@ -41,8 +41,9 @@ QUEUES = 0.25
 BACKEND, SEARCH = 2.0, 0.5
 # What the replies are called that workers send to probes (kombu's pidbox).
 REPLY_KEYS = "*.reply.celery.pidbox"
-# Queues that belong to one process: remote control, and task events.
-OWN = re.compile(r".*\.pidbox\Z|celeryev(\.|\Z)")
+# Queues that belong to one process: remote control, task events, broadcasts (kombu.common.Broadcast), and what is sent to one
+# worker (celery.utils.nodenames.worker_direct).
+OWN = re.compile(r".*\.pidbox\Z|celeryev(\.|\Z)|bcast\.|.*\.dq2\Z")
 # How Celery's JSON begins a result that is a failure.
 FAILURE = b'{"status": "FAILURE"'
 # What judging takes of a reply to stats. Of an error, all.
@@ -200,7 +201,7 @@ def lean(method, reply):
     if method == "stats" and isinstance(reply, dict):
         return {key: reply[key] for key in STATS if key in reply}
     if method == "active_queues" and isinstance(reply, list):
-        return [{"name": queue.get("name")} for queue in reply]
+        return [{key: queue[key] for key in ("name", "alias") if queue.get(key)} for queue in reply]
     return reply
 
 

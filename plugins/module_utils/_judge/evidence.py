@@ -314,10 +314,20 @@ def _control(name, sample, silent):
     if "scheduled" in good:
         answer["scheduled"] = len(good["scheduled"] or ())
     if "active_queues" in good:
-        answer["queues"] = sorted(queue["name"] for queue in good["active_queues"] or ())
+        answer["queues"] = declared_names(name, good["active_queues"] or ())
     for key in ("registered", "rate_limits", "conf"):
         answer[key] = good.get(key)
     return answer
+
+
+def declared_names(node, queues):
+    """Return the queues that a node consumes, by the names that one declares, without what Celery adds by itself.
+
+    A broadcast is consumed as ``bcast.<uuid>``, and declared by its alias (kombu.common.Broadcast); with ``worker_direct`` a
+    worker has a queue of its own besides (celery.utils.nodenames).
+    """
+    names = {queue.get("alias") or queue["name"] for queue in queues}
+    return sorted(names - {node + ".dq2"})
 
 
 def _stats(answer, stats):

@@ -725,7 +725,7 @@ class Worker(Reporter):
             "limited": requests["limited"],
             "received_total": self.received_total,
             "completed_total": self.completed_total,
-            "queues": list(seen.queues),
+            "queues": self.declared_names(seen.queues),
             "last_received": rounded(self.last_received),
             "broker": {
                 "connected": seen.connected,
@@ -832,6 +832,12 @@ class Worker(Reporter):
             }
             for pid in processes
         ]
+
+    def declared_names(self, queues):
+        """The queues by the names that one declares: a broadcast has a name of its own in each process."""
+        known = [(name, dict.get(self.app.amqp.queues, name)) for name in queues]
+        names = {getattr(queue, "alias", None) or name for name, queue in known}
+        return sorted(names - {self.node + ".dq2"})
 
     def concurrency(self):
         """Slots of the pool; 0 before it has started."""

@@ -383,9 +383,10 @@ class Worker(Process):
         results="",
         loads=("taskfleet_sentinel",),
         mingle=False,
+        queues="default,reports",
         **environment,
     ):
-        words = ["worker", f"--hostname={NODE}", "--queues=default,reports"]
+        words = ["worker", f"--hostname={NODE}", f"--queues={queues}"]
         words += [f"--pool={pool}", "--concurrency=2", "--without-gossip", f"--time-limit={HARD_LIMIT}"]
         words += [] if mingle else ["--without-mingle"]
         words += [f"--include={','.join(loads)}", "--loglevel=INFO"]

@@ -66,6 +66,14 @@ def assert_vouched_for_no_more(worker, manager):
     assert (manager.heard("WATCHDOG=1"), worker.file["vouched_at"]) == (heard, vouched_at)
 
 
+def test_queues_are_named_as_they_are_declared(start, broker):
+    """A broadcast is consumed as bcast.<uuid>, and worker_direct adds a queue for this worker alone."""
+    worker = start(broker=broker.url(), queues="default,reports,news", BROADCAST="news")
+    assert worker.wait_for("ready", state="ready")["queues"] == ["default", "news", "reports"]
+    assert worker.works(2)
+    worker.wait_for("it is content", state="ready", problem="", completed_total=2)
+
+
 @pytest.mark.parametrize(("release", "pool"), combinations())
 def test_ready_busy_and_drain(start, broker, release, pool, tmp_path):
     began = time.time()

@@ -10,6 +10,8 @@ from pathlib import Path
 from celery import Celery
 from celery.beat import PersistentScheduler
 from celery.worker.control import Panel
+from kombu import Queue
+from kombu.common import Broadcast
 
 # Seconds after which what waits for a file goes on without it, so that nothing stays behind.
 LIMIT = 600
@@ -25,6 +27,10 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     beat_schedule={"add": {"task": "watched.add", "schedule": float(os.environ.get("EVERY", "1")), "args": (1, 1)}},
 )
+
+if os.environ.get("BROADCAST"):
+    app.conf.task_queues = [Queue("default"), Queue("reports"), Broadcast(os.environ["BROADCAST"])]
+    app.conf.worker_direct = True
 
 
 @app.task

@@ -74,7 +74,7 @@ def test_bounds(version, constraint, expected):
 def test_queues_that_the_application_names():
     assert remote.queues(
         "celery",
-        [SimpleNamespace(name="declared"), "named"],
+        [SimpleNamespace(name="declared"), "named", SimpleNamespace(name="bcast.3f1c", alias="broadcast")],
         [
             {
                 "shop.a": {"queue": "routed"},
@@ -88,7 +88,21 @@ def test_queues_that_the_application_names():
         ],
         {"x": {"task": "shop.a", "options": {"queue": "timed"}}, "y": {"task": "shop.b"}, "z": object()},
         {"shop.a": SimpleNamespace(queue="decorated"), "shop.b": SimpleNamespace(queue=None), "shop.c": object()},
-    ) == sorted(["celery", "declared", "named", "routed", "short", "object", "paired", "matched", "timed", "decorated"])
+    ) == sorted(
+        [
+            "celery",
+            "declared",
+            "named",
+            "broadcast",
+            "routed",
+            "short",
+            "object",
+            "paired",
+            "matched",
+            "timed",
+            "decorated",
+        ]
+    )
 
 
 def test_queues_without_any_setting():

@@ -60,6 +60,7 @@ def test_failures_end_with_their_time():
 
 def test_queues_that_nobody_declared_are_looked_at():
     bound = {"dead_letter", "w1@web1.celery.pidbox", "0b.reply.celery.pidbox", "celeryev.7c", "celeryev", ""}
+    bound |= {"bcast.3f1c", "w1@web1.dq2"}
     assert _fleet.with_others(["default"], bound) == ["dead_letter", "default"]
 
 

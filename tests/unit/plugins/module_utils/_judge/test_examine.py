@@ -24,8 +24,8 @@ def node(name):
     return {"node": name, "host": host, "instance": instance, "queues": ["q"], "state": "started", "pool": "prefork"}
 
 
-def reply(name, methods):
-    answers = {"stats": STATS, "active_queues": [{"name": "q"}], "registered": ["shop.add [rate_limit=1/h]"]}
+def reply(name, methods, queues=({"name": "q"},)):
+    answers = {"stats": STATS, "active_queues": list(queues), "registered": ["shop.add [rate_limit=1/h]"]}
     return [[method, name, answers.get(method, {} if method == "conf" else [])] for method in methods]
 
 
@@ -91,6 +91,18 @@ def test_nodes_of_hosts_that_are_left_out_are_neither_missing_nor_unexpected():
     reply = samples("w1@a", "w9@z")
     assert reasons(judged(reply))["w9@z"] == "unexpected_node"
     assert set(reasons(judged(reply, elsewhere=["w9@z"]))) == {"w1@a"}
+
+
+@pytest.mark.parametrize(
+    "queues",
+    [[{"name": "bcast.3f1c", "alias": "q"}], [{"name": "q"}, {"name": "w1@a.dq2"}]],
+    ids=["broadcast", "direct"],
+)
+def test_what_celery_makes_of_a_queue_or_adds_to_them_is_not_wrong(queues):
+    control = [dict(sample(at), **pack(reply("w1@a", METHODS, queues))) for at in (NOW, NOW + 5)]
+    examined = judged({"broker": BROKER, "control": control})
+    assert [one["queues"] for one in examined["evidence"]["nodes"]["w1@a"]["control"]] == [["q"], ["q"]]
+    assert reasons(examined)["w1@a"] != "wrong_queues"
 
 
 def test_all_times_are_those_of_the_controller():
