@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.taskfleet.celery.tests.waiting import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -108,7 +109,14 @@ def test_part_that_hangs_is_ended_with_its_children(run, tmp_path):
     assert "ended after 1 s" in hung.reasons[0]
     child = int((tmp_path / "child").read_text())
     state = pathlib.Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    def ended():
+        try:
+            return state.read_text().rpartition(")")[2].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    wait_for(ended, "the killed child ends")
 
 
 JUNIT = '<testsuites><testsuite><testcase name="a"/><testcase name="b">{}</testcase></testsuite></testsuites>'
