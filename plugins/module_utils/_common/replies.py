@@ -24,7 +24,15 @@ METHODS = (
     "query_task",
 )
 
-TASK_KEYS = ("id", "name", "hostname", "time_start", "acknowledged", "worker_pid")
+TASK_TYPES = {
+    "id": (str,),
+    "name": (str,),
+    "hostname": (str,),
+    "time_start": (int, float),
+    "acknowledged": (bool,),
+    "worker_pid": (int,),
+}
+TASK_KEYS = tuple(TASK_TYPES)
 BROKER_KEYS = ("transport", "hostname", "port", "virtual_host", "userid", "ssl", "heartbeat", "alternates")
 CONTAINERS = (dict, list, tuple)
 DELIVERY_KEYS = ("exchange", "routing_key", "priority", "redelivered")
@@ -85,10 +93,26 @@ def summary(replies, awaited, methods, pids=()):
 
 
 def normal(method, reply):
-    """Return a reply in the form that the documentation of celery_inspect_info tells."""
+    """Return a reply in the form that the documentation of celery_inspect_info tells.
+
+    Anybody can write to the broker: what no worker would answer is an error of its sender, and of nobody else.
+    """
     if isinstance(reply, dict) and set(reply) == {"error"}:
         return {"error": mask(str(reply["error"]))}
-    return FORMS[method](reply)
+    try:
+        return FORMS[method](reply)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {"error": "what it answers to {0} is no reply of a worker".format(method)}
+
+
+def of_type(value, *types):
+    """Return the value, which may be None.
+
+    :raises TypeError: it is of another type.
+    """
+    if value is not None and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
+        raise TypeError("{0!r} is none of {1}".format(value, types))
+    return value
 
 
 def snake(value):
@@ -103,7 +127,7 @@ def snake(value):
 
 def task(info):
     """Return what is known of a task without its arguments, which may be large, or secret."""
-    task = {key: info.get(key) for key in TASK_KEYS}
+    task = {key: of_type(info.get(key), *TASK_TYPES[key]) for key in TASK_KEYS}
     delivery = info.get("delivery_info") or {}
     task["delivery_info"] = {key: delivery.get(key) for key in DELIVERY_KEYS}
     return task
@@ -112,14 +136,18 @@ def task(info):
 def tasks(reply):
     """Return tasks, the oldest first; one that has not begun comes last."""
     return sorted(
-        map(task, reply or ()), key=lambda info: (info["time_start"] is None, info["time_start"] or 0, info["id"])
+        map(task, reply or ()), key=lambda info: (info["time_start"] is None, info["time_start"] or 0, info["id"] or "")
     )
 
 
 def scheduled(reply):
     """Return tasks that wait for their time, the next first."""
     entries = [
-        {"eta": entry.get("eta"), "priority": entry.get("priority"), "request": task(entry.get("request") or {})}
+        {
+            "eta": of_type(entry.get("eta"), str),
+            "priority": entry.get("priority"),
+            "request": task(entry.get("request") or {}),
+        }
         for entry in reply or ()
     ]
     return sorted(entries, key=lambda entry: (entry["eta"] or "", entry["request"]["id"] or ""))
@@ -134,11 +162,15 @@ def stats(reply):
     stats = mask(snake({key: value for key, value in reply.items() if key not in ("broker", "total", "rusage")}))
     if isinstance(reply.get("broker"), dict):
         stats["broker"] = mask({key: reply["broker"].get(key) for key in BROKER_KEYS})
-    stats["total"] = dict(reply.get("total") or {})
-    pool = stats.get("pool")
-    if isinstance(pool, dict):
+    stats["total"] = {str(name): of_type(count, int) or 0 for name, count in (reply.get("total") or {}).items()}
+    for key in ("pid", "prefetch_count"):
+        of_type(stats.get(key), int)
+    pool = of_type(stats.get("pool"), dict)
+    if pool is not None:
         # The threads and gevent pools name their slots, where prefork has process ids.
-        pool["processes"] = pool.get("processes") or []
+        pool["processes"] = of_type(pool.get("processes"), list) or []
+        of_type(pool.get("max_concurrency"), int)
+        of_type(pool.get("implementation"), str)
     return stats
 
 
@@ -147,11 +179,11 @@ def queue(info):
     exchange = info.get("exchange") or {}
     arguments = info.get("queue_arguments") or {}
     return {
-        "name": info.get("name"),
+        "name": of_type(info["name"], str),
         "exchange": exchange.get("name", ""),
         "exchange_type": exchange.get("type", ""),
         "routing_key": info.get("routing_key"),
-        "alias": info.get("alias"),
+        "alias": of_type(info.get("alias"), str),
         "durable": info.get("durable"),
         "exclusive": info.get("exclusive"),
         "auto_delete": info.get("auto_delete"),
@@ -184,7 +216,7 @@ FORMS = {
     "active_queues": queues,
     "registered": registered,
     "revoked": lambda reply: sorted(reply or ()),
-    "conf": lambda reply: mask(reply or {}),
+    "conf": lambda reply: mask(of_type(reply, dict) or {}),
     "report": lambda reply: mask(reply.get("ok", "") if isinstance(reply, dict) else str(reply)),
     "clock": lambda reply: reply.get("clock") if isinstance(reply, dict) else reply,
     "query_task": queried,

@@ -201,7 +201,10 @@ def lean(method, reply):
     if method == "stats" and isinstance(reply, dict):
         return {key: reply[key] for key in STATS if key in reply}
     if method == "active_queues" and isinstance(reply, list):
-        return [{key: queue[key] for key in ("name", "alias") if queue.get(key)} for queue in reply]
+        return [
+            {key: queue[key] for key in ("name", "alias") if queue.get(key)} if isinstance(queue, dict) else queue
+            for queue in reply
+        ]
     return reply
 
 

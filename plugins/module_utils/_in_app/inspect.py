@@ -60,16 +60,25 @@ def pids(ask, replies, shared):
     for method, node, _reply in replies:
         methods.setdefault(node, []).append(method)
     doubled = [node for node, answered in methods.items() if len(set(answered)) < len(answered)]
-    stats = [[method, node, reply] for method, node, reply in replies if method == "stats" and "pid" in reply]
-    if shared and stats:
+    stats = [[method, node, reply] for method, node, reply in replies if method == "stats"]
+    if shared and known_pids(stats):
         # Two processes of one name take turns at one queue. Two further questions in a row meet both.
         doubled = list(methods)
         stats += ask([["stats", {}], ["stats", {}]], doubled, doubled)
     else:
         # The second of them may not have sent it yet.
-        unclear = [node for node in doubled if len({reply["pid"] for _m, who, reply in stats if who == node}) < 2]
+        unclear = [node for node in doubled if len({pid for who, pid in known_pids(stats) if who == node}) < 2]
         stats += ask([["stats", {}]], unclear, [], TWINS) if unclear else []
-    return [[node, reply["pid"]] for _method, node, reply in stats if node in doubled and "pid" in reply]
+    return [[node, pid] for node, pid in known_pids(stats) if node in doubled]
+
+
+def known_pids(stats):
+    """Return node and process id of the replies that have one. Anybody can write to the broker."""
+    return [
+        (node, reply["pid"])
+        for _method, node, reply in stats
+        if isinstance(reply, dict) and isinstance(reply.get("pid"), int)
+    ]
 
 
 def shares_mailboxes(app, connection):

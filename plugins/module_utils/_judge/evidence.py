@@ -359,7 +359,7 @@ def _task(task):
 def rate_limits(registered):
     """Return the tasks that have a rate limit, from a raw reply to ``registered``: {task: limit}."""
     found = {}
-    for text in registered or ():
+    for text in (text for text in registered or () if isinstance(text, str)):
         match = _RATE_LIMIT.search(text + " ")
         if match and match.group(1) not in ("None", "0"):
             found[text.partition(" [")[0]] = match.group(1)

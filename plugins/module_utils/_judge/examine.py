@@ -49,8 +49,14 @@ def _host_sample(result):
     if result.get("unreachable"):
         return {"at": 0.0, "unreachable": (result.get("msg") or "no answer").strip()}
     if not clock:
-        return {"at": 0.0, "broken": (result.get("msg") or "it answered nothing").strip()}
+        return {"at": 0.0, "broken": _why_broken(result)}
     return {"at": clock["ended_at"] - (clock.get("offset") or 0), "result": result}
+
+
+def _why_broken(result):
+    """Return why a look failed: what the interpreter of the host said last, before what Ansible says of it."""
+    last_words = [line.strip() for line in (result.get("module_stderr") or "").splitlines() if line.strip()]
+    return ": ".join(filter(None, [*last_words[-1:], (result.get("msg") or "").strip()])) or "it answered nothing"
 
 
 def offset_of(hosts, name):

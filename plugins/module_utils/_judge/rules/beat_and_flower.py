@@ -56,6 +56,13 @@ def no_host(one):
     return found(reason, "unknown", "Nothing is known of its host: {0}.".format(one.machine["why"]))
 
 
+def look_failed(one):
+    """Its host answers, and the look at it failed, so nothing is known of what it runs."""
+    if one.host.samples or not one.machine["why"]:
+        return None
+    return found("probe_failed", "unknown", "Nothing is known of its host: {0}.".format(one.machine["why"].rstrip(".")))
+
+
 def not_running(one):
     """It has no process."""
     if not one.host.samples:
@@ -168,6 +175,7 @@ def unproven(one):
 
 RULES = (
     no_host,
+    look_failed,
     not_running,
     broker_down,
     crash_looping,

@@ -104,6 +104,10 @@ def test_of_a_reply_only_what_judging_takes_is_carried():
     stats = {"pid": 7, "pool": {"max-concurrency": 2}, "total": {"add": 3}, "prefetch_count": 8}
     assert _fleet.lean("stats", {**stats, "rusage": {"utime": 1}, "broker": {"hostname": "x"}}) == stats
     assert _fleet.lean("active_queues", [{"name": "a", "exchange": {"name": "a"}}]) == [{"name": "a"}]
+    assert _fleet.lean("active_queues", [1, {"alias": "a", "name": "bcast.3f"}]) == [
+        1,
+        {"name": "bcast.3f", "alias": "a"},
+    ]
     assert _fleet.lean("active", [{"id": "1"}]) == [{"id": "1"}]
 
 

@@ -12,11 +12,29 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine im
     host_samples,
     reached,
 )
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.examples import EXAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
 
 NOW = 1_800_000_000.0
 BROKER = {"url": "redis://b:6379/0", "transport": "redis", "reachable": True, "layer": "ok", "error": ""}
 DOWN = dict(BROKER, reachable=False, layer="tcp", error="refused")
 STATS = {"pid": 10, "pool": {"implementation": "celery.concurrency.prefork:TaskPool", "processes": [11]}, "total": {}}
+
+KEYS = (
+    "pid",
+    "pool",
+    "total",
+    "name",
+    "alias",
+    "time_start",
+    "eta",
+    "request",
+    "id",
+    "error",
+    "processes",
+    "prefetch_count",
+)
 
 
 def node(name):
@@ -87,6 +105,19 @@ def test_a_host_that_answers_and_cannot_be_looked_at():
     assert reasons(judged({}, hosts=hosts)) == {"w1@a": "probe_failed"}
 
 
+def test_broken_interpreter_is_named_for_all_that_its_host_runs():
+    broken = {
+        "failed": True,
+        "msg": "MODULE FAILURE",
+        "module_stderr": "Traceback\nImportError: no module named json\n",
+    }
+    fleet = {"app": "shop", "nodes": [node("w1@a")], "beat": {"host": "a"}, "flower": {"host": "a"}}
+    report = examine(fleet, {}, "", host_samples({"a": broken}), "a", (), {}, NOW)["report"]
+    for verdict in (report["nodes"][0], report["beat"], report["flower"]):
+        assert (verdict["verdict"], verdict["reason"]) == ("unknown", "probe_failed")
+        assert "the look failed: ImportError: no module named json: MODULE FAILURE" in verdict["cause"]
+
+
 def test_nodes_of_hosts_that_are_left_out_are_neither_missing_nor_unexpected():
     reply = samples("w1@a", "w9@z")
     assert reasons(judged(reply))["w9@z"] == "unexpected_node"
@@ -103,6 +134,42 @@ def test_what_celery_makes_of_a_queue_or_adds_to_them_is_not_wrong(queues):
     examined = judged({"broker": BROKER, "control": control})
     assert [one["queues"] for one in examined["evidence"]["nodes"]["w1@a"]["control"]] == [["q"], ["q"]]
     assert reasons(examined)["w1@a"] != "wrong_queues"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def with_guest(answers):
+    """Both samples of a good worker, in which somebody else answers anything at all."""
+    control = []
+    for at in (NOW, NOW + 5):
+        replies = reply("w1@a", METHODS) + [[method, "w9@z", answers[method]] for method in METHODS]
+        control.append(dict(sample(at), **pack(replies)))
+    return {"broker": BROKER, "control": control}
+
+
+@EXAMPLES
+@given(st.fixed_dictionaries(dict.fromkeys(METHODS, JSON)))
+def test_malformed_replies_spoil_nobody_elses_verdict(answers):
+    examined = judged(with_guest(answers), expected=("w1@a", "w9@z"))
+    verdicts = {node["node"]: node for node in examined["report"]["nodes"]}
+    alone = judged(samples("w1@a"))["report"]["nodes"][0]
+    assert {key: verdicts["w1@a"][key] for key in ("verdict", "reason")} == {
+        key: alone[key] for key in ("verdict", "reason")
+    }
+    assert verdicts["w9@z"]["verdict"] not in ("stuck", "down")
+
+
+def test_sender_of_a_malformed_reply_is_told_which_it_was():
+    examined = judged(with_guest({method: [1] for method in METHODS}), expected=("w1@a", "w9@z"))
+    missing = examined["evidence"]["nodes"]["w9@z"]["control"][-1]["missing"]
+    assert missing["stats"] == "what it answers to stats is no reply of a worker"
 
 
 def test_all_times_are_those_of_the_controller():
