@@ -52,7 +52,7 @@ def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=Non
     }
     for sample in broker:
         for name, queue in sorted((sample["result"].get("queues") or {}).items()):
-            evidence["queues"].setdefault(name, []).append(_queue(sample["at"], queue))
+            evidence["queues"].setdefault(name, []).append(_queue(sample["at"], queue, evidence["broker"]["kind"]))
     declared = {node["node"]: node for node in expected["nodes"]}
     answered = {name for sample in control for name in sample["result"].get("nodes") or {}}
     waiting = [(sample["at"], _waiting(sample["result"].get("clients"))) for sample in broker]
@@ -102,7 +102,10 @@ def _probe(control):
     return {"ok": probe.get("ok"), "error": probe.get("error") or ""}
 
 
-def _queue(at, queue):
+def _queue(at, queue, kind):
+    if kind == "redis" and queue.get("exists") is False:
+        # A list that is empty is not there.
+        queue = dict(queue, ready=0)
     question = {"at": at, "error": queue.get("error") or "", "missing": dict(queue.get("unknown") or {})}
     for key in ("ready", "unacked", "consumers", "by_priority", "oldest_age", "oldest_age_of", "held"):
         question[key] = queue.get(key)

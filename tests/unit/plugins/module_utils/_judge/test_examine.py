@@ -105,6 +105,17 @@ def test_a_host_that_answers_and_cannot_be_looked_at():
     assert reasons(judged({}, hosts=hosts)) == {"w1@a": "probe_failed"}
 
 
+@pytest.mark.parametrize(("transport", "ready"), [("redis", 0), ("amqp", None)])
+def test_queue_that_redis_does_not_hold_is_empty(transport, ready):
+    queue = {"exists": False, "ready": None, "error": ""}
+    reply = dict(
+        samples("w1@a"), queues=[{"at": NOW, "broker": dict(BROKER, transport=transport), "queues": {"q": queue}}]
+    )
+    for sample in reply["control"]:
+        sample["broker"] = dict(BROKER, transport=transport)
+    assert judged(reply)["evidence"]["queues"]["q"][0]["ready"] is ready
+
+
 def test_broken_interpreter_is_named_for_all_that_its_host_runs():
     broken = {
         "failed": True,
