@@ -40,6 +40,7 @@ RULES = (
     hidden.worker_cannot_reach,
     service.duplicate_name,
     stuck.loop_stopped,
+    service.start_timed_out,
     service.starting,
     service.start_held_up,
     service.hung_in_startup,

@@ -30,6 +30,10 @@ _SIGKILL = 9
 _BUSY_START = 0.2
 _BUSY_GRACE = 5
 
+# What systemd says of a start that it ends, and how what it says of one that has come about begins (src/core/service.c, unit.c).
+TIMED_OUT = "start operation timed out"
+READY = "Started "
+
 # Of systemd and of supervisor: it ended, and its next start is due.
 _WAITS = ("auto-restart", "backoff")
 
@@ -180,6 +184,33 @@ def not_ready(case):
     if services and services[-1] == "activating":
         return cite(HOST, "service.state", services, "the service manager still starts it")
     return None
+
+
+def start_timed_out(case):
+    """The service manager has ended its last start, which took too long, and starts it again."""
+    service = case.host.service
+    if not service or service["state"] != "activating" or case.control.answers or not _timed_out(case.host):
+        return None
+    services = case.host.service_readings("state")
+    cites = [cite(HOST, "log.lines", [TIMED_OUT], "the service manager ended its last start")]
+    cites.append(cite(HOST, "service.state", services, "it is being started again"))
+    cause = "Its last start was ended after its timeout, and it is being started again"
+    line = last_line(case.host.samples)
+    return found("start_failed", "none", cause + (": " + line if line else "."), cites, since=service.get("since"))
+
+
+def _timed_out(host):
+    """Whether the last start that its log tells of has timed out: by systemd's own line, after which it was never ready."""
+    if host.service.get("substate") in _WAITS:
+        return host.service.get("result") == "timeout"
+    lines = (host.samples[-1]["log"] or {}).get("lines") or ()
+    for line in reversed(lines):
+        entry = _JOURNAL.match(line)
+        if entry and entry.group("who") == "systemd" and entry.group("says").startswith(READY):
+            return False
+        if entry and entry.group("who") == "systemd" and TIMED_OUT in entry.group("says"):
+            return True
+    return False
 
 
 def starting(case):

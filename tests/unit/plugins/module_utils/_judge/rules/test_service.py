@@ -62,6 +62,35 @@ def test_a_process_that_ended_in_the_look_ended_in_its_start(restarts, reason):
     assert verdict["reason"] == reason
 
 
+STAMP = "2026-11-28T07:22:45+00:00 web1"
+TIMED_OUT = f"{STAMP} systemd[1]: shop-worker@w1.service: start operation timed out. Terminating."
+IMPORTS = f"{STAMP} shop-worker@w1[70]: import of shop.celery"
+STARTED = f"{STAMP} systemd[1]: Started shop-worker@w1.service - Celery worker w1 of shop."
+
+
+@pytest.mark.parametrize(
+    ("lines", "says", "reason"),
+    [
+        ([IMPORTS], {}, "starting"),
+        ([IMPORTS, TIMED_OUT], {}, "start_failed"),
+        ([IMPORTS, TIMED_OUT, IMPORTS], {}, "start_failed"),
+        ([TIMED_OUT, STARTED, IMPORTS], {}, "starting"),
+        ([IMPORTS], {"substate": "auto-restart", "result": "timeout"}, "start_failed"),
+        ([IMPORTS], {"substate": "auto-restart", "result": "exit-code"}, "starting"),
+    ],
+    ids=["first start", "ended", "second start", "ready in between", "waits after a timeout", "waits after an exit"],
+)
+def test_start_after_one_that_timed_out_is_not_just_starting(lines, says, reason):
+    fleet = ExampleFleet(sentinel=False).silent().main_says(age=5.0)
+    fleet.service_says(**{"state": "activating", "substate": "start", "restarts": 1, **says})
+    for look in fleet.looks():
+        look["log"]["lines"] = lines
+    verdict = fleet.verdict()
+    assert verdict["reason"] == reason
+    if reason == "start_failed":
+        assert verdict["cause"].endswith("it is being started again: import of shop.celery")
+
+
 @pytest.mark.parametrize(
     ("says", "is_named"),
     [
