@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import pathlib
 import re
 
+import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,6 +21,14 @@ def names(directory, pattern):
 
 def load(path):
     return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+def is_in_artifact(path):
+    """Whether `ansible-galaxy collection build` takes the file: it leaves out what is ignored itself, or lies below that."""
+    places = [path, *path.parents][:-1]
+    return not any(
+        fnmatch.fnmatch(str(place), ignored) for place in places for ignored in load("galaxy.yml")["build_ignore"]
+    )
 
 
 def test_action_group_lists_every_module():
@@ -50,3 +60,25 @@ def test_every_file_of_rules_has_a_test_of_its_name():
     assert names(tests.format(judged), "test_*.py") == {f"test_{n}" for n in names(rules.format(judged), "[!_]*.py")}
     topical = {f"test_preflight_{name}" for name in names(rules.format(topics), "[!_]*.py") - {"registry"}}
     assert names(tests.format(topics), "test_preflight_*.py") == topical
+
+
+@pytest.mark.parametrize("inventory", sorted(path.name for path in (ROOT / "inventories").iterdir()))
+def test_application_of_an_inventory_is_in_the_artifact(inventory):
+    source = load(f"inventories/{inventory}/group_vars/celery.yml")["celery_app_source"]["path"]
+    directory = pathlib.Path(source.replace("{{ inventory_dir }}/../../", ""))
+    assert (ROOT / directory / "shop/celery.py").is_file()
+    # Below `inventories/` Ansible would read it as inventory.
+    assert directory.parts[0] == "examples"
+    files = [path.relative_to(ROOT) for path in (ROOT / directory).rglob("*.py")]
+    assert [path for path in files if not is_in_artifact(path)] == []
+    assert is_in_artifact(pathlib.Path("inventories", inventory, "group_vars/celery.yml"))
+
+
+def test_there_is_one_shop():
+    assert [path.relative_to(ROOT) for path in ROOT.glob("[!.]*/**/shop/celery.py")] == [
+        pathlib.Path("examples/shop/shop/celery.py")
+    ]
+
+
+def test_generated_passwords_are_not_in_the_artifact():
+    assert not is_in_artifact(pathlib.Path("inventories/example/.credentials/broker"))
