@@ -42,6 +42,30 @@ gate_antsibull() {
         --validate-collection-refs all --disallow-unknown-collection-refs .cache/tree-docs
 }
 
+# What a user has after `ansible-galaxy collection install`: the playbooks are found there, and the example passes preflight.
+gate_artifact() {
+    local installed=$PWD/.cache/artifact/ansible_collections/taskfleet/celery playbooks
+    rm -rf .cache/artifact
+    copy_tree .cache/artifact/tree
+    ansible-galaxy collection build --output-path .cache/artifact .cache/artifact/tree
+    export ANSIBLE_COLLECTIONS_PATH=$PWD/.cache/artifact
+    # By force, as the checkout counts as installed.
+    ansible-galaxy collection install --force --collections-path "$ANSIBLE_COLLECTIONS_PATH" \
+        .cache/artifact/taskfleet-celery-*.tar.gz
+    cd .cache/artifact
+    mapfile -t playbooks < <(basename --suffix .yml "$installed"/playbooks/*.yml)
+    ansible-playbook --inventory "$installed/inventories/example" --syntax-check "${playbooks[@]/#/taskfleet.celery.}"
+    cat >preflight.yml <<'PLAYBOOK'
+- hosts: celery
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role: {name: taskfleet.celery.celery_app, tasks_from: preflight.yml}
+    - ansible.builtin.include_role: {name: taskfleet.celery.celery_worker, tasks_from: preflight.yml}
+      when: inventory_hostname in groups['celery_workers']
+PLAYBOOK
+    ansible-playbook --inventory "$installed/inventories/example" preflight.yml
+}
+
 gate_importer() {
     local tools=$PWD/.cache/venv-importer/bin
     make_venv .cache/venv-importer requirements-importer.txt

@@ -16,6 +16,7 @@ GATES = (
     "ruff-format",
     "vermin",
     "role-docs",
+    "artifact",
 )
 QUICK_SCENARIOS = ("options", "heal", "customify")
 CORES = ("2.19", "2.20", "2.21", "2.22")
