@@ -24,6 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes imp
     with_canaries,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import reached
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import app_of
 
 
 class FilterModule:
@@ -39,6 +40,7 @@ class FilterModule:
             "celery_heal_taken": taken,
             "celery_strays": strays,
             "celery_reached": reached,
+            "celery_report_app": app_of,
             "celery_heal_awaited": awaited,
             "celery_heal_record": record,
             "celery_heal_lines": lines,

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy as complete
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.conclusion import failed, to_do
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import HEALTHY, VERDICTS
@@ -55,6 +57,16 @@ def report(verdicts, evidence, policy=None):
     result["failed"] = failed(result, policy["fail_on"])
     result["to_do"] = to_do(result)
     return result
+
+
+def app_of(text):
+    """Return the application that a file of a report directory is about; "" where it does not say, as one that was cut off."""
+    try:
+        kept = json.loads(text)
+    except ValueError:
+        return ""
+    app = kept.get("app") if isinstance(kept, dict) else ""
+    return app if isinstance(app, str) else ""
 
 
 def _worst_first(verdict):

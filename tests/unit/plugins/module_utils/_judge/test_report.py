@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS, REASONS, SUBJECTS
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import lines
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import app_of, lines
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import NAMES, Recording
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.rules.stuck_fleets import loop_blocked
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet, report_of
@@ -229,3 +229,15 @@ def test_runbook(reason):
         assert f"action `{action}`" in sections[0]
     else:
         assert "Finding" in sections[0]
+
+
+# -- Whose a report directory is
+
+
+def test_report_says_which_application_it_is_about():
+    assert app_of(json.dumps(dict(report_of(ExampleFleet()), app="shop"))) == "shop"
+
+
+@pytest.mark.parametrize("text", ['{"app": "sh', "", "[]", '{"nodes": []}', '{"app": null}', '{"app": ["shop"]}'])
+def test_file_that_does_not_say_is_of_no_application(text):
+    assert app_of(text) == ""
