@@ -6,41 +6,39 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight import registry
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.names import Vocabulary
+
+ROLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "roles")
 
 
 def argument_spec() -> dict[str, Any]:
-    """Return the argument spec: the facts of every topic, and what known takes."""
+    """Return the argument spec: the facts of every topic."""
     topics = {name: {"type": "dict", "options": registry.load(name).facts} for name in registry.TOPICS}
-    known = {"prefix": {"type": "str", "required": True}, "spec": {"type": "path", "required": True}}
-    return {
-        "checks": {"type": "dict", "default": {}, "options": topics},
-        "known": {"type": "dict", "options": known},
-    }
+    return {"checks": {"type": "dict", "default": {}, "options": topics}}
 
 
-def unknown_variables(prefix: str, known: set[str], names: Any) -> list[registry.Problem]:
-    """Warn about the variables that look like the role's own and are not."""
-    problems = []
-    for name in sorted(names):
-        if not name.startswith(f"{prefix}_") or name in known:
-            continue
-        close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-        problems.append(
-            registry.warn(
-                name,
-                f"set, but the role {prefix} has no variable of this name",
-                f"{close[0]}" if close else f"a variable of the role {prefix}, as its README lists them",
-                f"rename it to {close[0]}" if close else "take it out, or correct its name",
-            )
-        )
-    return problems
+def vocabulary(loader: Any, roles: list[str], directory: str = ROLES) -> Vocabulary:
+    """Return the names that roles have: their documented variables, and those of vars/main.yml that they give to others."""
+    options: dict[str, Any] = {}
+    others: set[str] = set()
+    for role in roles or sorted(os.listdir(directory)):
+        specification = _load(loader, os.path.join(directory, role, "meta", "argument_specs.yml"))
+        for entry in (specification.get("argument_specs") or {}).values():
+            options.update(entry.get("options") or {})
+        others.update(_load(loader, os.path.join(directory, role, "vars", "main.yml")))
+    prefixes = {f"{role}_": role for role in roles or sorted(os.listdir(directory))}
+    return Vocabulary(options, frozenset(others), prefixes)
+
+
+def _load(loader: Any, path: str) -> dict[str, Any]:
+    return (loader.load_from_file(path) or {}) if loader.path_exists(path) else {}
 
 
 class ActionModule(ActionBase):
@@ -55,10 +53,11 @@ class ActionModule(ActionBase):
         """Judge the facts of every topic, and answer with every problem at once."""
         result = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(argument_spec())
-        problems = self._unknown(arguments["known"], task_vars or {})
+        problems = []
         for name, facts in arguments["checks"].items():
             if facts is not None:
-                problems += registry.load(name).check(facts)
+                found = self._names(facts, task_vars or {}) if name == "names" else {}
+                problems += registry.load(name).check({**facts, **found})
         refusals = registry.refusals(problems)
         result.update(
             changed=False,
@@ -69,19 +68,29 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=registry.message(refusals))
         return result
 
-    def _unknown(self, known: dict[str, Any] | None, task_vars: dict[str, Any]) -> list[registry.Problem]:
-        if not known:
-            return []
-        spec = self._loader.load_from_file(known["spec"])
-        entry_points = spec.get("argument_specs") if isinstance(spec, dict) else None
-        if not isinstance(entry_points, dict):
-            raise AnsibleActionFail(
-                f"known.spec: {known['spec']} has no argument_specs. Expected: a role's meta/argument_specs.yml."
-            )
-        options = {name for entry in entry_points.values() for name in (entry.get("options") or {})}
-        return unknown_variables(known["prefix"], options | self._given(known["spec"]), task_vars)
+    def _names(self, facts: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return what the topic names judges beside its facts."""
+        words = vocabulary(self._loader, facts["roles"])
+        hosts = {host: task_vars["hostvars"][host] for host in facts["hosts"]}
+        hosts = hosts or {task_vars.get("inventory_hostname", "this host"): task_vars}
+        return {
+            "vocabulary": words,
+            "given": set(load_extra_vars(self._loader)),
+            "inventory": {host: self._shapes(variables, words) for host, variables in hosts.items()},
+        }
 
-    def _given(self, spec: str) -> set[str]:
-        """Return the names of the variables that the role itself gives to others."""
-        path = os.path.join(os.path.dirname(os.path.dirname(spec)), "vars", "main.yml")
-        return set(self._loader.load_from_file(path)) if self._loader.path_exists(path) else set()
+    def _shapes(self, variables: Any, words: Vocabulary) -> dict[str, Any]:
+        return {str(name): self._shape(variables, name) if words.keys(name) else None for name in variables}
+
+    def _shape(self, variables: Any, name: str) -> Any:
+        """Return what a variable is made of. What is no value yet is judged by the role that needs it."""
+        try:
+            return _plain(self._templar.template(variables[name]))
+        except AnsibleError:
+            return None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(held) for key, held in value.items()}
+    return [_plain(held) for held in value] if isinstance(value, (list, tuple)) else value

@@ -26,25 +26,29 @@ attributes:
   idempotent:
     support: full
 options:
-  known:
-    description:
-      - Warns about each variable of the host that begins with O(known.prefix) and an underscore, and that
-        O(known.spec) does not list. This finds misspelt variables, which Ansible itself does not.
-    type: dict
-    suboptions:
-      prefix:
-        description: Name of the role, for example V(celery_worker).
-        type: str
-        required: true
-      spec:
-        description: Path of the role's C(meta/argument_specs.yml). All its entry points count.
-        type: path
-        required: true
   checks:
     description: The topics to judge. A topic that is left out is not judged.
     type: dict
     default: {}
     suboptions:
+      names:
+        description:
+          - Each variable of a host that looks like one of the collection's is one, and each key of its dicts, too. Ansible
+            itself finds no misspelt variable.
+          - Looked at are the names that begin with a role's name and an underscore, and those that are nearly the name of such
+            a variable; on the command line, also those that are nearly the name of a playbook's variable.
+        type: dict
+        suboptions:
+          roles:
+            description: Roles of the collection whose variables are looked at. All roles where it is empty.
+            type: list
+            elements: str
+            default: []
+          hosts:
+            description: Hosts whose variables are looked at. The host of the task where it is empty.
+            type: list
+            elements: str
+            default: []
       timeouts:
         description:
           - The limits of a task, in the order operation, soft, hard, stop, each above the one before it.
@@ -344,11 +348,15 @@ EXAMPLES = r"""
         value: "{{ celery_app_timeouts }}"
         broker_url: "{{ celery_app_broker_url }}"
 
-- name: Refuse worker instances that cannot work, and warn about misspelt variables
+- name: Refuse misspelt variables on all hosts of the play
   taskfleet.celery.celery_preflight:
-    known:
-      prefix: celery_worker
-      spec: "{{ role_path }}/meta/argument_specs.yml"
+    checks:
+      names:
+        hosts: "{{ ansible_play_hosts_all }}"
+  run_once: true
+
+- name: Refuse worker instances that cannot work
+  taskfleet.celery.celery_preflight:
     checks:
       instances:
         instances: "{{ celery_worker_instances }}"
@@ -406,6 +414,11 @@ problems:
       returned: always
       type: str
       sample: https://github.com/celery/celery/issues/4185
+    suggestion:
+      description: The name that was probably meant, or an empty text.
+      returned: always
+      type: str
+      sample: celery_worker_instances
 msg:
   description: Every refusal as one text.
   returned: when there is a refusal

@@ -8,6 +8,8 @@ from __future__ import annotations
 import pathlib
 import re
 
+import yaml
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 FILES = [
@@ -49,3 +51,28 @@ def test_private_variables_stay_in_their_role():
 def test_tasks_and_variables_hold_no_jinja_programs():
     files = [path for path in FILES if path.suffix == ".yml"]
     assert {str(path.relative_to(ROOT)) for path in files if found(r"\{%-?\s*(for|set)\b", path)} == set()
+
+
+def test_entry_points_are_named_as_ansible_looks_for_their_arguments():
+    """With the suffix of the file, Ansible finds no entry point of that name, and checks nothing."""
+    unchecked = {}
+    for path in FILES:
+        hits = found(r"tasks_from: \w+\.yml", path)
+        checked = {name for name in map(entry_point, hits) if name in ENTRY_POINTS}
+        if checked:
+            unchecked[str(path.relative_to(ROOT))] = checked
+    assert unchecked == {}
+
+
+def entry_point(line):
+    return line.partition(": ")[2].partition(".")[0]
+
+
+ENTRY_POINTS = {
+    name
+    for role in ROLES
+    for name, entry in yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())[
+        "argument_specs"
+    ].items()
+    if entry.get("options")
+}

@@ -24,7 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets i
 REFUSE = "refuse"
 WARN = "warn"
 
-TOPICS = ("app", "app_proof", "beat", "broker", "flower", "instances", "queues", "removal", "timeouts")
+TOPICS = ("app", "app_proof", "beat", "broker", "flower", "instances", "names", "queues", "removal", "timeouts")
 
 PACKAGE = "ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight"
 
@@ -46,6 +46,7 @@ class Problem:
     expected: str
     remedy: str
     reference: str = ""
+    suggestion: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """Return the problem for a task result, with the passwords of URLs masked."""
@@ -53,7 +54,7 @@ class Problem:
 
     def __str__(self) -> str:
         lines = [
-            self.variable,
+            f"{self.variable}: did you mean {self.suggestion}?" if self.suggestion else self.variable,
             f"  actual:   {self.actual}",
             f"  expected: {self.expected}",
             f"  remedy:   {self.remedy}",
@@ -64,13 +65,16 @@ class Problem:
 
     def as_sentence(self) -> str:
         """Return the problem on one line, as a warning shows it."""
-        text = f"{self.variable}: {self.actual}. Expected: {self.expected}. Remedy: {self.remedy}."
+        meant = f"did you mean {self.suggestion}? " if self.suggestion else ""
+        text = f"{self.variable}: {meant}{self.actual}. Expected: {self.expected}. Remedy: {self.remedy}."
         return mask(f"{text} See {self.reference}." if self.reference else text)
 
 
-def refuse(variable: str, actual: str, expected: str, remedy: str, reference: str = "") -> Problem:
-    """A problem that stops the play."""
-    return Problem(REFUSE, variable, actual, expected, remedy, reference)
+def refuse(
+    variable: str, actual: str, expected: str, remedy: str, reference: str = "", suggestion: str = ""
+) -> Problem:
+    """A problem that stops the play. suggestion: the name that was probably meant; the message leads with it."""
+    return Problem(REFUSE, variable, actual, expected, remedy, reference, suggestion)
 
 
 def warn(variable: str, actual: str, expected: str, remedy: str, reference: str = "") -> Problem:

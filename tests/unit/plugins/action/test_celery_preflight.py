@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import pathlib
 from unittest.mock import MagicMock
 
 import pytest
@@ -10,20 +11,9 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 from ansible_collections.taskfleet.celery.plugins.action import celery_preflight
 from ansible_collections.taskfleet.celery.plugins.modules import celery_preflight as documented
-
-SPEC = """
-argument_specs:
-  main:
-    options:
-      celery_worker_instances: {type: list}
-      celery_worker_sentinel: {type: bool}
-  other:
-    options:
-      celery_worker_extra: {type: str}
-"""
 
 
 def run(arguments, task_vars=None, check_mode=False):
@@ -41,13 +31,6 @@ def run(arguments, task_vars=None, check_mode=False):
         shared_loader_obj=None,
     )
     return action.run(task_vars=task_vars or {})
-
-
-@pytest.fixture
-def spec(tmp_path):
-    path = tmp_path / "argument_specs.yml"
-    path.write_text(SPEC)
-    return {"prefix": "celery_worker", "spec": str(path)}
 
 
 def test_nothing_to_judge():
@@ -117,41 +100,73 @@ def test_refusal_shows_no_password():
     assert "hunter2" not in str(run({"checks": checks}))
 
 
-def test_variables_that_the_role_gives_are_known(tmp_path):
-    for name, text in (("meta/argument_specs.yml", SPEC), ("vars/main.yml", "celery_worker_declared: []\n")):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text(text)
-    known = {"prefix": "celery_worker", "spec": str(tmp_path / "meta/argument_specs.yml")}
-    result = run({"known": known}, {"celery_worker_declared": [], "celery_worker_declard": []})
-    assert [problem["variable"] for problem in result["problems"]] == ["celery_worker_declard"]
+def names(task_vars, **facts):
+    return run({"checks": {"names": facts}}, task_vars)
 
 
-def test_unknown_variables_of_the_role(spec):
+def test_unknown_variables_of_a_role_are_refused():
     task_vars = {
         "celery_worker_instnces": [],
         "celery_worker_purpose": "hunter2",
         "celery_worker_instances": [],
-        "celery_worker_extra": "",
-        "celery_workers": "",
-        "__celery_worker_x": "",
-        "other": "",
+        "celery_worker_declared": [],
+        "celery_app_nmae": "",
     }
-    result = run({"known": spec}, task_vars)
-    assert not result.get("failed")
-    assert [problem["variable"] for problem in result["problems"]] == [
-        "celery_worker_instnces",
-        "celery_worker_purpose",
+    result = names(task_vars, roles=["celery_worker"])
+    assert result["failed"]
+    assert [(problem["variable"], problem["suggestion"]) for problem in result["problems"]] == [
+        ("celery_worker_instnces", "celery_worker_instances"),
+        ("celery_worker_purpose", ""),
     ]
-    assert result["problems"][0]["remedy"] == "rename it to celery_worker_instances"
-    assert "take it out" in result["problems"][1]["remedy"]
     assert "hunter2" not in str(result)
 
 
-def test_file_that_is_no_argument_spec(tmp_path):
-    path = tmp_path / "argument_specs.yml"
-    path.write_text("[]")
-    with pytest.raises(AnsibleActionFail, match="has no argument_specs"):
-        run({"known": {"prefix": "celery_worker", "spec": str(path)}})
+def test_names_of_all_hosts_are_judged_by_all_roles():
+    hosts = {"web1": {"celery_app_nmae": 1}, "web2": {"celery_app_source": {"versoin": 1}}}
+    result = names({"hostvars": hosts}, hosts=["web1", "web2"])
+    assert [problem["variable"] for problem in result["problems"]] == ["celery_app_source.versoin", "celery_app_nmae"]
+    assert "celery_app_source.versoin: did you mean version?" in result["msg"]
+    assert "set for web2" in result["msg"]
+
+
+def test_keys_behind_a_template_are_judged():
+    source = trust_as_template("{{ {'versoin': 1} }}")
+    assert names({"celery_app_source": source})["problems"][0]["suggestion"] == "version"
+
+
+def test_value_that_is_none_yet_is_let_be():
+    source = trust_as_template("{{ nobody_set_this }}")
+    assert names({"celery_app_source": source})["problems"] == []
+
+
+ROOT = pathlib.Path(celery_preflight.__file__).parents[2]
+
+
+def set_by_tasks():
+    """Return the names that tasks set or register for everybody to read, and those that set_stats hands over."""
+    for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")]:
+        yield from tasks_set(yaml.safe_load(path.read_text()))
+
+
+def tasks_set(value):
+    if isinstance(value, list):
+        for item in value:
+            yield from tasks_set(item)
+    elif isinstance(value, dict):
+        yield from [value["register"]] if isinstance(value.get("register"), str) else []
+        yield from value.get("ansible.builtin.set_fact") or {}
+        yield from (value.get("ansible.builtin.set_stats") or {}).get("data") or {}
+        for held in value.values():
+            yield from tasks_set(held)
+
+
+def test_names_that_the_collection_sets_itself_are_known(monkeypatch):
+    """AWX gives what a job has handed over to the next one, as if it came from the command line."""
+    ours = {name: {} for name in set_by_tasks() if not name.startswith("__")}
+    assert {"celery_app_info", "celery_health", "celery_beat_reset"} <= set(ours)
+    assert names(ours)["problems"] == []
+    monkeypatch.setattr(celery_preflight, "load_extra_vars", lambda _loader: ours)
+    assert names(ours)["problems"] == []
 
 
 def flat(options, path=()):
