@@ -14,6 +14,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance
     expected,
     instances,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import refused
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services import (
     beat_environment,
     flower_environment,
@@ -38,4 +39,5 @@ class FilterModule:
             "celery_flower_environment": flower_environment,
             "celery_flower_url": flower_url,
             "celery_named_services": named_services,
+            "celery_refused": refused,
         }

@@ -20,6 +20,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
     Problem,
     listing,
     refuse,
+    some_of,
 )
 
 # Variables whose keys are those of another one.
@@ -27,9 +28,6 @@ SAME_KEYS = {"celery_worker_defaults": "celery_worker_instances"}
 
 # How near a name must be to be the one that was meant: as a whole, without its prefix, as a key. 1 is equal.
 NEAR_NAME, NEAR_REST, NEAR_KEY = 0.92, 0.7, 0.6
-
-# So many hosts are named.
-HOSTS = 5
 
 FACTS: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "default": []},
@@ -147,6 +145,4 @@ def _variable(name: str, where: str, vocabulary: Vocabulary) -> Problem:
 def _where(place: str, hosts: list[str], given: set[str]) -> str:
     if re.split(r"[.\[]", place)[0] in given:
         return "given on the command line"
-    named = sorted(hosts)[:HOSTS]
-    more = [f"{len(hosts) - HOSTS} more"] if len(hosts) > HOSTS else []
-    return f"set for {listing([*named, *more])}"
+    return f"set for {some_of(hosts)}"

@@ -31,6 +31,9 @@ PACKAGE = "ansible_collections.taskfleet.celery.plugins.module_utils._declare.pr
 REDIS_SCHEMES = ("redis", "rediss", "sentinel")
 AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 
+# So many hosts are named in a message.
+HOSTS = 5
+
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "secret", "admin", "guest", "example", "todo", "xxx")
 
 _ENVIRONMENT_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -120,6 +123,22 @@ def listing(values: Any) -> str:
     if len(texts) < 2:
         return "".join(texts) or "nothing"
     return f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def some_of(hosts: Any) -> str:
+    """Return the names of hosts as text, of many the first."""
+    names = sorted(hosts)
+    more = [f"{len(names) - HOSTS} more"] if len(names) > HOSTS else []
+    return listing([*names[:HOSTS], *more])
+
+
+def refused(by_host: dict[str, dict[str, str]]) -> str:
+    """Return what was refused, each text once: by host and role the message of its preflight."""
+    texts: dict[tuple[str, str], list[str]] = {}
+    for host, by_role in by_host.items():
+        for role, text in by_role.items():
+            texts.setdefault((role, str(text).strip()), []).append(host)
+    return "\n".join(f"{role} on {some_of(hosts)}: {text}" for (role, text), hosts in texts.items())
 
 
 def scheme(url: Any) -> str:

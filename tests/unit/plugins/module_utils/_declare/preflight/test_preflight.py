@@ -125,3 +125,25 @@ def test_environment_that_is_refused(value, variable, says):
 def test_reserved_name_is_sent_to_its_variable():
     (problem,) = environment({"CELERY_BROKER_URL": "x"})
     assert "app_broker_url" in problem.remedy
+
+
+def test_what_was_refused_comes_once_for_all_hosts():
+    by_host = {"w1": {"celery_app": "no broker\n"}, "w2": {"celery_app": "no broker", "celery_beat": "two"}, "b1": {}}
+    assert registry.refused(by_host) == "celery_app on w1 and w2: no broker\ncelery_beat on w2: two"
+
+
+def test_nothing_refused():
+    assert registry.refused({"w1": {}, "w2": {}}) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(1, "h0"), (5, "h0, h1, h2, h3 and h4"), (7, "h0, h1, h2, h3, h4 and 2 more")]
+)
+def test_of_many_hosts_some_are_named(count, text):
+    assert registry.some_of([f"h{number}" for number in range(count)]) == text
+
+
+def test_suggestion_leads_the_message():
+    problem = refuse("a.b", "1", "2", "fix", suggestion="c")
+    assert str(problem).splitlines()[0] == "a.b: did you mean c?"
+    assert problem.as_sentence().startswith("a.b: did you mean c? 1. Expected")
