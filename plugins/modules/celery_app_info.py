@@ -154,7 +154,8 @@ broker:
     layer:
       description:
         - How far the way to the broker was good. V(dns), V(tcp), V(tls), V(auth) and V(protocol) are the step that
-          failed. V(client) is the application's own library that refuses to work. V(unknown) was not tried.
+          failed. V(url) is a URL in which clients do not find the host. V(client) is the application's own library
+          that refuses to work. V(unknown) was not tried.
       type: str
       returned: success
       sample: ok

@@ -19,8 +19,9 @@ import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
 
-# How far a check came. A peer that answers is at "ok"; "client" is the application's own library refusing to work.
-LAYERS = ("dns", "tcp", "tls", "auth", "protocol", "client", "ok", "none", "unknown")
+# How far a check came. A peer that answers is at "ok"; "client" is the application's own library refusing to work,
+# "url" a URL in which no host is found.
+LAYERS = ("url", "dns", "tcp", "tls", "auth", "protocol", "client", "ok", "none", "unknown")
 
 DEFAULT_PORTS = {"redis": 6379, "amqp": 5672, "amqps": 5671}
 

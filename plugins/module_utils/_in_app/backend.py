@@ -21,7 +21,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers imp
     connect,
     sentence,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import MASK, mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import UNREADABLE, is_readable
 
 
 def backend_kind(names):
@@ -44,6 +45,8 @@ def check_backend(app, broker, seconds):
     setting = app.conf.result_backend
     text = setting if isinstance(setting, str) else type(setting).__name__ if setting else "disabled"
     result = {"url": mask(text), "type": text.partition("://")[0]}
+    if not is_readable(text, is_list=result["type"] == "sentinel"):
+        return dict(result, url=result["type"] + "://" + MASK, **answer(False, "url", UNREADABLE))
     # From Celery 5.5 on, a database backend otherwise waits here for its database, to make its tables.
     app.conf.database_create_tables_at_setup = False
     try:

@@ -25,7 +25,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers imp
     layer_of,
     sentence,
 )
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import MASK, mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import UNREADABLE, is_readable, split_urls
 
 # What RabbitMQ tells a connection that has published while it is short of memory or of disk: it reads no more of it.
 BLOCKED = "the broker blocks who publishes: it is short of memory or of disk"
@@ -42,12 +43,6 @@ def lost(connection, error):
     """Return what an error in the middle says about the broker."""
     answers = isinstance(error, Blocked) or not isinstance(error, connection.connection_errors)
     return answer(answers, layer_of(error), sentence(error))
-
-
-def split_urls(value):
-    """Return the URLs of a broker setting, which may be a list, or one text with semicolons."""
-    urls = value if isinstance(value, (list, tuple)) else str(value or "").split(";")
-    return [url.strip() for url in urls if url and url.strip()]
 
 
 def tls_options(*sources):
@@ -119,6 +114,9 @@ def first_broker(app, urls, seconds, keep=False):
     The broker is url, transport, reachable, layer and error, the error that of the ones before it. With keep the
     connection is connected.
     """
+    if not is_readable(urls, is_list=True):
+        scheme = urls[0].partition("://")[0]
+        return dict(answer(False, "url", UNREADABLE), url=scheme + "://" + MASK, transport=scheme), None
     problems = []
     for url in urls:
         connection = None

@@ -15,6 +15,7 @@ import time
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.brokers import transport_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import each_once, pack
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import Clock, sentence
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import split_urls
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.app import application, failure
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.backend import check_backend
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.broker import (
@@ -28,7 +29,6 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connectio
     broker_urls,
     first_broker,
     lost,
-    split_urls,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.conversation import conversation
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.inspect import pids, shares_mailboxes

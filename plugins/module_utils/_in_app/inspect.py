@@ -13,12 +13,12 @@ import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.packing import pack
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import Clock
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import split_urls
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.app import application, failure
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connection import (
     broker_urls,
     first_broker,
     lost,
-    split_urls,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.conversation import conversation
 

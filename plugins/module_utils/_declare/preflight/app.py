@@ -20,6 +20,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
     listing,
     refuse,
     scheme,
+    url_problems,
 )
 
 # The keys that a source of each type must have.
@@ -69,8 +70,10 @@ def check_app(
         *_scope(facts),
         *_source(facts["source"], is_directory, is_file),
         *_broker(facts["broker_url"]),
-        *_one_word("celery_app_broker_url", facts["broker_url"]),
-        *_one_word("celery_app_result_backend", facts["result_backend"]),
+        *url_problems("celery_app_broker_url", facts["broker_url"], is_list=True),
+        *url_problems(
+            "celery_app_result_backend", facts["result_backend"], is_list=scheme(facts["result_backend"]) == "sentinel"
+        ),
         *environment_problems("celery_app_environment", facts["environment"], RESERVED_ENVIRONMENT),
     ]
 
@@ -196,18 +199,5 @@ def _broker(url: str) -> list[Problem]:
             f"the scheme {found!r}" if found else ("no scheme" if url else "not set"),
             f"a URL whose scheme is one of {listing(BROKER_SCHEMES)}",
             "write scheme://user:password@host:port/number, for example redis://:PASSWORD@10.0.0.5:6379/0",
-        )
-    ]
-
-
-def _one_word(variable: str, url: str) -> list[Problem]:
-    if not re.search(r"\s", url):
-        return []
-    return [
-        refuse(
-            variable,
-            "a URL with a space or a line break in it",
-            "a URL in one piece",
-            "write special characters of a password percent-encoded, for example with the filter urlencode",
         )
     ]

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools import GREENLETS
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
+    ENCODE,
     Problem,
     is_amqp,
     is_redis,
@@ -23,6 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
 
 # What to do about the layer that failed.
 LAYERS = {
+    "url": ("no host is found in its URL", ENCODE),
     "dns": ("the host's name does not resolve", "correct the host's name in {variable}, or its DNS entry on this host"),
     "tcp": (
         "no TCP connection",

@@ -18,6 +18,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
     listing,
     refuse,
     scheme,
+    url_problems,
     warn,
 )
 
@@ -43,7 +44,13 @@ FACTS: dict[str, Any] = {
 
 def check_beat(facts: dict[str, Any]) -> list[Problem]:
     """Refuse what would send a periodic task twice, or never."""
-    return [*_hosts(facts), *_scheduler(facts), *_lock(facts), *_strays(facts)]
+    return [
+        *_hosts(facts),
+        *_scheduler(facts),
+        *url_problems("celery_beat_redbeat_redis_url", facts["redbeat_redis_url"]),
+        *_lock(facts),
+        *_strays(facts),
+    ]
 
 
 def _hosts(facts: dict[str, Any]) -> list[Problem]:

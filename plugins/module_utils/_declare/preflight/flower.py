@@ -20,6 +20,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
     is_redis,
     refuse,
     scheme,
+    url_problems,
     warn,
 )
 
@@ -39,7 +40,13 @@ FACTS: dict[str, Any] = {
 
 def check_flower(facts: dict[str, Any]) -> list[Problem]:
     """Refuse an open Flower, and options that Flower would misread."""
-    return [*_access(facts), *_entries(facts["basic_auth"]), *_options(facts), *_broker_api(facts)]
+    return [
+        *_access(facts),
+        *_entries(facts["basic_auth"]),
+        *_options(facts),
+        *_broker_api(facts),
+        *url_problems("celery_flower_broker_api", facts["broker_api"]),
+    ]
 
 
 def _access(facts: dict[str, Any]) -> list[Problem]:

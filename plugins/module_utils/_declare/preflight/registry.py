@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Callable
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import UNREADABLE, is_readable
 
 REFUSE = "refuse"
 WARN = "warn"
@@ -35,6 +36,9 @@ AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 HOSTS = 5
 
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "secret", "admin", "guest", "example", "todo", "xxx")
+
+# The filter urlencode leaves / as it is.
+ENCODE = "put the password into the URL through these filters: urlencode | replace('/', '%2F')"
 
 _ENVIRONMENT_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -145,6 +149,25 @@ def scheme(url: Any) -> str:
     """Return the scheme of a URL, in lower case, or ''."""
     head, found, _rest = str(url or "").partition("://")
     return head.strip().lower() if found else ""
+
+
+def url_problems(variable: str, url: str, is_list: bool = False) -> list[Problem]:
+    """Judge a URL that may hold a password, and show no part of it. With is_list it may be several, with semicolons."""
+    if re.search(r"\s", url):
+        actual = "a URL with a space or a line break in it"
+    elif not is_readable(url, is_list):
+        actual = UNREADABLE
+    else:
+        return []
+    return [
+        refuse(
+            variable,
+            actual,
+            "a URL in one piece, its user name and its password percent-encoded",
+            ENCODE,
+            "https://github.com/nautobot/nautobot/issues/8702",
+        )
+    ]
 
 
 def is_redis(url: Any) -> bool:

@@ -18,6 +18,7 @@ import urllib.request
 from urllib.parse import quote, unquote, urlsplit
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import answer, sentence
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import UNREADABLE, is_readable
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.queues.base import RESERVE, unknown_queue
 
 ONLY_MANAGEMENT = "AMQP does not tell; set management_url"
@@ -42,7 +43,9 @@ class AmqpQueues:
         """Return queues and management."""
         queues = {name: self.declared(name) for name in names}
         management = dict(answer(None, "unknown"), url=None)
-        if management_url:
+        if management_url and not is_readable(management_url):
+            management.update(answer(False, "url", UNREADABLE))
+        elif management_url:
             api = Management(management_url, self.connection, self.virtual_host, clock)
             management = api.complete(queues)
         return {"queues": queues, "management": management}

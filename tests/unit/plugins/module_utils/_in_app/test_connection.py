@@ -12,24 +12,9 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connectio
     check_broker,
     first_broker,
     lost,
-    split_urls,
 )
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.servers import free_port
 from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
-
-
-@pytest.mark.parametrize(
-    ("value", "urls"),
-    [
-        ("redis://a/0", ["redis://a/0"]),
-        ("redis://a/0; redis://b/0", ["redis://a/0", "redis://b/0"]),
-        (["redis://a/0", "redis://b/0"], ["redis://a/0", "redis://b/0"]),
-        (None, []),
-        ("", []),
-    ],
-)
-def test_split_urls(value, urls):
-    assert split_urls(value) == urls
 
 
 @pytest.mark.parametrize(
@@ -127,3 +112,19 @@ def test_alarm_is_a_lost_connection_to_kombu_and_an_answer_to_us():
     error = Blocked()
     assert isinstance(error, OSError)
     assert lost(Connection("amqp"), error) == {"reachable": True, "layer": "protocol", "error": BLOCKED}
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        ["redis://:hun/ter22@h:6379/0"],
+        ["redis://:hun", "ter22@h:6379/0"],
+        ["amqp://u:ok@up//", "amqp://u:hun#ter22@h//"],
+    ],
+)
+def test_of_a_url_that_cannot_be_read_nothing_is_shown(urls):
+    broker, connection = first_broker(App({}), urls, PATIENCE)
+    assert connection is None
+    assert (broker["reachable"], broker["layer"]) == (False, "url")
+    assert broker["url"] == urls[0].partition("://")[0] + "://***"
+    assert not any(part in str(broker) for part in ("hun", "ter22"))

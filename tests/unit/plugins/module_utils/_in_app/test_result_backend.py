@@ -39,3 +39,13 @@ class Lazy:
 def test_look_at_a_database_makes_no_tables():
     backend = check_backend(Lazy(object()), {}, 1.0)
     assert (backend["layer"], backend["type"]) == ("unknown", "db+postgresql")
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:hun/ter22@h:6379/0", "sentinel://:hunter22@h1:26379;sentinel://:hun#ter22@h2:26379"]
+)
+def test_of_a_url_that_cannot_be_read_nothing_is_shown(url):
+    app = SimpleNamespace(conf=SimpleNamespace(result_backend=url))
+    backend = check_backend(app, {}, 1.0)
+    assert (backend["reachable"], backend["layer"]) == (False, "url")
+    assert not any(part in str(backend) for part in ("hun", "ter22"))

@@ -143,6 +143,36 @@ def test_url_in_two_pieces(key):
     assert "ter2" not in str(problem)
 
 
+@pytest.mark.parametrize("key", ["broker_url", "result_backend"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hun/ter2@h:6379/0",
+        "amqp://shop:hun#ter2@h:5672/shop",
+        "sentinel://:hun?ter2@h1:26379;sentinel://:hun?ter2@h2:26379",
+        "sentinel://:hunter2@h1:26379;sentinel://:hun/ter2@h2:26379",
+    ],
+)
+def test_password_that_is_not_encoded(key, url):
+    problem = only(judge(**{key: url}))
+    assert problem.variable == f"celery_app_{key}"
+    assert "urlencode | replace('/', '%2F')" in problem.remedy
+    assert not any(part in str(problem) for part in ("hun", "ter2"))
+
+
+@pytest.mark.parametrize("key", ["broker_url", "result_backend"])
+@pytest.mark.parametrize(
+    "url", ["redis://:hun%2Fter2@h:6379/0", "sentinel://:hun%23@h1:26379;sentinel://:hun%23@h2:26379"]
+)
+def test_password_that_is_encoded(key, url):
+    assert judge(**{key: url}) == []
+
+
+def test_semicolon_in_the_password_of_one_result_backend():
+    assert judge(result_backend="redis://:hun;ter2@h:6379/0") == []
+    assert only(judge(broker_url="redis://:hun;ter2@h:6379/0")).variable == "celery_app_broker_url"
+
+
 @pytest.mark.parametrize("key", ["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "PYTHONPATH", "TASKFLEET_SERVICE"])
 def test_environment_may_not_carry_what_has_a_variable(key):
     assert only(judge(environment={key: "x"})).variable == f"celery_app_environment.{key}"

@@ -67,6 +67,7 @@ def test_versions_that_do_not_fit():
 @pytest.mark.parametrize(
     ("layer", "actual", "remedy"),
     [
+        ("url", "no host is found in its URL", "urlencode | replace('/', '%2F')"),
         ("dns", "does not resolve", "DNS"),
         ("tcp", "no TCP connection", "firewall"),
         ("tls", "no TLS", "certificate"),

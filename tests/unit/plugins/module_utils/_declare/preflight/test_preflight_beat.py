@@ -91,3 +91,9 @@ def test_stray_is_named_with_what_to_do():
 def test_embedded_beat_is_called_so():
     stray = {"pid": 1, "user": "root", "cmdline": "celery -A shop worker -B", "embedded_beat": True}
     assert "embedded beat (-B)" in only(judge(strays=[stray])).actual
+
+
+def test_password_of_redbeat_that_is_not_encoded():
+    problem = only(judge(scheduler="redbeat", redbeat_redis_url="redis://:hun/ter2@h:6379/0"))
+    assert problem.variable == "celery_beat_redbeat_redis_url"
+    assert not any(part in str(problem) for part in ("hun", "ter2"))

@@ -115,3 +115,9 @@ def test_broker_api_of_redis():
     assert (
         only(judge(broker_api="http://h/api/", broker_url="redis://h"), "warn").variable == "celery_flower_broker_api"
     )
+
+
+def test_password_of_the_management_api_that_is_not_encoded():
+    problem = only(judge(broker_url="amqp://h", broker_api="http://shop:hun#ter2@h:15672/api/"))
+    assert problem.variable == "celery_flower_broker_api"
+    assert not any(part in str(problem) for part in ("hun", "ter2"))

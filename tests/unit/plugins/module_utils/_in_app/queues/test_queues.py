@@ -9,6 +9,7 @@ import json
 import ssl
 import struct
 import urllib.error
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common import queue_args
@@ -108,6 +109,13 @@ def test_consumers_wait_for_messages_in_this_database():
 # -- RabbitMQ's management API
 
 CLASSIC = {"messages_unacknowledged": 3, "type": "classic", "arguments": {}, "head_message_timestamp": None}
+
+
+def test_of_a_management_url_that_cannot_be_read_nothing_is_shown():
+    queues = amqp.AmqpQueues(SimpleNamespace(virtual_host="/"), {})
+    looked = queues.info([], None, "http://shop:hun/ter2@h:15672")
+    assert looked["management"]["layer"] == "url"
+    assert not any(part in str(looked) for part in ("hun", "ter2"))
 
 
 def test_management_api_adds_what_amqp_does_not_tell():
