@@ -252,6 +252,10 @@ options:
             type: list
             elements: dict
             default: []
+          environment:
+            description: Value of C(celery_beat_environment).
+            type: raw
+            default: {}
       flower:
         description: Nobody but who should reaches Flower.
         type: dict
@@ -296,6 +300,10 @@ options:
             description: URL of the broker. Only its scheme counts.
             type: str
             default: ""
+          environment:
+            description: Value of C(celery_flower_environment).
+            type: raw
+            default: {}
       broker:
         description: The broker can be run as declared, and has a password that its configuration file can hold.
         type: dict

@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.celery_command import (
+    INSTEAD,
+    SWITCHES,
+    WHY_NOT,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/integration/targets/sentinel"))
@@ -17,6 +22,27 @@ from harness import FILES, NODE, PATIENCE, Redis, Worker
 
 # By label, PYTHON-CELERY, what scripts/versions.sh has made.
 ENVIRONMENTS = {path.name: path / "bin/python" for path in sorted(Path(os.environ["VERSIONS_ENVIRONMENTS"]).iterdir())}
+
+
+# The variables of the environment that the options of the celery command and of what the services start are read from.
+READ_BY_CELERY = """
+import json, click
+from celery.bin.celery import celery
+options = [option for option in celery.params if isinstance(option, click.Option)]
+names = {option.envvar for option in options} | {"CELERY_" + option.name.upper() for option in options}
+for command in ("worker", "beat"):
+    names.update("CELERY_%s_%s" % (command.upper(), o.name.upper()) for o in celery.get_command(None, command).params
+                 if isinstance(o, click.Option) and o.allow_from_autoenv)
+print(json.dumps(sorted(filter(None, names))))
+"""
+# What the collection sets, and what the application is proven with.
+AS_DECLARED = {"CELERY_RESULT_BACKEND", "CELERY_LOADER"}
+
+
+@pytest.mark.parametrize("label", ENVIRONMENTS)
+def test_preflight_knows_what_celery_reads_from_the_environment(label):
+    said = subprocess.run([ENVIRONMENTS[label], "-c", READ_BY_CELERY], capture_output=True, text=True, check=True)
+    assert set(json.loads(said.stdout)) - AS_DECLARED <= {*INSTEAD, *WHY_NOT, *SWITCHES}
 
 
 @pytest.fixture

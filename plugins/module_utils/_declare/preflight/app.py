@@ -12,6 +12,7 @@ import os
 import re
 from typing import Any, Callable
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.celery_command import command_problems
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     AMQP_SCHEMES,
     REDIS_SCHEMES,
@@ -42,8 +43,8 @@ RESERVED_ENVIRONMENT = {
     "CELERY_TASK_SOFT_TIME_LIMIT": "celery_app_timeouts",
     "CELERY_TASK_HARD_TIME_LIMIT": "celery_app_timeouts",
     "PYTHONPATH": "celery_app_pythonpath",
-    "TASKFLEET_SERVICE": "the collection itself",
-    "TASKFLEET_CONFIG": "the collection itself",
+    "TASKFLEET_SERVICE": "",
+    "TASKFLEET_CONFIG": "",
 }
 
 FACTS: dict[str, Any] = {
@@ -75,7 +76,18 @@ def check_app(
             "celery_app_result_backend", facts["result_backend"], is_list=scheme(facts["result_backend"]) == "sentinel"
         ),
         *environment_problems("celery_app_environment", facts["environment"], RESERVED_ENVIRONMENT),
+        *command_problems("celery_app_environment", facts["environment"], _declared(facts)),
     ]
+
+
+def _declared(facts: dict[str, Any]) -> dict[str, str]:
+    """Return what the celery command is told by the collection, or by the name that the proof sees too."""
+    environment = facts["environment"] if isinstance(facts["environment"], dict) else {}
+    declared = {f"celery_app_{key}": facts[key] for key in ("module", "broker_url", "result_backend") if facts[key]}
+    for name in ("CELERY_LOADER", "CELERY_CONFIG_MODULE"):
+        if name in environment:
+            declared[f"{name} in celery_app_environment"] = str(environment[name])
+    return declared
 
 
 def _names(facts: dict[str, Any]) -> list[Problem]:

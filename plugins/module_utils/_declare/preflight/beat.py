@@ -12,8 +12,11 @@ import os
 import re
 from typing import Any
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app import RESERVED_ENVIRONMENT
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.celery_command import command_problems
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
+    environment_problems,
     is_redis,
     listing,
     refuse,
@@ -39,6 +42,7 @@ FACTS: dict[str, Any] = {
     "redbeat_redis_url": {"type": "str", "default": "", "no_log": True},
     "max_interval": {"type": "int", "default": 0},
     "strays": {"type": "list", "elements": "dict", "default": []},
+    "environment": {"type": "raw", "default": {}, "no_log": True},
 }
 
 
@@ -50,6 +54,8 @@ def check_beat(facts: dict[str, Any]) -> list[Problem]:
         *url_problems("celery_beat_redbeat_redis_url", facts["redbeat_redis_url"]),
         *_lock(facts),
         *_strays(facts),
+        *environment_problems("celery_beat_environment", facts["environment"], RESERVED_ENVIRONMENT),
+        *command_problems("celery_beat_environment", facts["environment"]),
     ]
 
 

@@ -13,8 +13,11 @@ import re
 from typing import Any
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app import RESERVED_ENVIRONMENT
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.celery_command import command_problems
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
+    environment_problems,
     is_loopback,
     is_placeholder,
     is_redis,
@@ -35,6 +38,7 @@ FACTS: dict[str, Any] = {
     "max_tasks": {"type": "raw", "default": 100000},
     "broker_api": {"type": "str", "default": "", "no_log": True},
     "broker_url": {"type": "str", "default": "", "no_log": True},
+    "environment": {"type": "raw", "default": {}, "no_log": True},
 }
 
 
@@ -46,6 +50,8 @@ def check_flower(facts: dict[str, Any]) -> list[Problem]:
         *_options(facts),
         *_broker_api(facts),
         *url_problems("celery_flower_broker_api", facts["broker_api"]),
+        *environment_problems("celery_flower_environment", facts["environment"], RESERVED_ENVIRONMENT),
+        *command_problems("celery_flower_environment", facts["environment"]),
     ]
 
 

@@ -24,6 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instances as typed
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app import RESERVED_ENVIRONMENT
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.celery_command import command_problems
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
     environment_problems,
@@ -112,6 +113,7 @@ def check_instances(facts: dict[str, Any]) -> list[Problem]:
             problems += rule(where, instance)
         environment = facts["environments"].get(str(instance.get("name") or ""))
         problems += environment_problems(f"{where}.environment", environment, RESERVED_ENVIRONMENT)
+        problems += command_problems(f"{where}.environment", environment)
     return problems + _time_limits(variable, instances)
 
 

@@ -193,7 +193,7 @@ def is_placeholder(password: str) -> bool:
 
 
 def environment_problems(variable: str, environment: Any, reserved: dict[str, str]) -> list[Problem]:
-    """Judge a dict that becomes an environment file. reserved: key -> the variable that sets it."""
+    """Judge a dict that becomes an environment file. reserved: key -> the variable that sets it, '' for none."""
     if not environment:
         return []
     if not isinstance(environment, dict):
@@ -222,8 +222,8 @@ def environment_problems(variable: str, environment: Any, reserved: dict[str, st
                 refuse(
                     where,
                     "set here",
-                    f"set by {reserved[key]}",
-                    f"take {key} out of {variable}, and set {reserved[key]}",
+                    f"set by {reserved[key] or 'the collection alone'}",
+                    f"take {key} out of {variable}" + (f", and set {reserved[key]}" if reserved[key] else ""),
                 )
             )
         elif isinstance(value, (dict, list, tuple)) or value is None:

@@ -147,3 +147,8 @@ def test_suggestion_leads_the_message():
     problem = refuse("a.b", "1", "2", "fix", suggestion="c")
     assert str(problem).splitlines()[0] == "a.b: did you mean c?"
     assert problem.as_sentence().startswith("a.b: did you mean c? 1. Expected")
+
+
+def test_reserved_name_without_a_variable_is_only_taken_out():
+    (problem,) = registry.environment_problems("app_environment", {"OURS": "x"}, {"OURS": ""})
+    assert problem.remedy == "take OURS out of app_environment"

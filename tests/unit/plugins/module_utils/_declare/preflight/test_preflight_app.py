@@ -178,5 +178,47 @@ def test_environment_may_not_carry_what_has_a_variable(key):
     assert only(judge(environment={key: "x"})).variable == f"celery_app_environment.{key}"
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("BROKER_URL", "celery_app_broker_url"),
+        ("CELERY_BROKER", "celery_app_broker_url"),
+        ("CELERY_BROKER_READ_URL", "celery_app_broker_url"),
+        ("RESULT_BACKEND", "celery_app_result_backend"),
+        ("APP", "celery_app_module"),
+        ("CELERY_APP", "celery_app_module"),
+        ("LOADER", "CELERY_LOADER in celery_app_environment"),
+        ("CONFIG_MODULE", "CELERY_CONFIG_MODULE in celery_app_environment"),
+        ("CELERY_WORKER_CONCURRENCY", "concurrency of the instance"),
+        ("CELERY_WORKER_TIME_LIMIT", "celery_app_timeouts"),
+        ("CELERY_BEAT_SCHEDULE", "celery_beat_schedule_file"),
+    ],
+)
+def test_environment_that_the_celery_command_would_take(name, instead):
+    problem = only(judge(environment={name: "redis://:hunter2@elsewhere/0"}))
+    assert problem.variable == f"celery_app_environment.{name}"
+    assert problem.remedy == f"take {name} out of celery_app_environment, and set {instead}"
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"APP": "shop.celery", "CELERY_APP": "shop.celery"},
+        {"BROKER_URL": GOOD["broker_url"], "CELERY_BROKER_READ_URL": GOOD["broker_url"]},
+        {"RESULT_BACKEND": "rpc://"},
+        {"CONFIG_MODULE": "shop.settings", "CELERY_CONFIG_MODULE": "shop.settings"},
+        {"LOADER": "shop.loader:Loader", "CELERY_LOADER": "shop.loader:Loader"},
+    ],
+)
+def test_environment_that_says_what_is_declared(environment):
+    assert judge(environment=environment, result_backend="rpc://") == []
+
+
+def test_result_backend_in_the_environment_alone():
+    problem = only(judge(environment={"RESULT_BACKEND": "rpc://"}))
+    assert problem.remedy.endswith("set celery_app_result_backend")
+
+
 def test_several_problems_come_at_once():
     assert len(judge(name="", module="", broker_url="", source=None, environment={"a b": "x"})) == 5

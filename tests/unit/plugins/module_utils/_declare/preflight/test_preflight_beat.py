@@ -97,3 +97,12 @@ def test_password_of_redbeat_that_is_not_encoded():
     problem = only(judge(scheduler="redbeat", redbeat_redis_url="redis://:hun/ter2@h:6379/0"))
     assert problem.variable == "celery_beat_redbeat_redis_url"
     assert not any(part in str(problem) for part in ("hun", "ter2"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("A", "b\nc"), ("CELERY_BROKER_URL", "x"), ("BROKER_URL", "x")])
+def test_environment_that_is_refused(name, value):
+    assert only(judge(environment={name: value})).variable == f"celery_beat_environment.{name}"
+
+
+def test_environment_of_its_own():
+    assert judge(environment={"SHOP_BEAT": "yes"}) == []

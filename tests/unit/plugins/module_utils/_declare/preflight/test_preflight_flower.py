@@ -121,3 +121,12 @@ def test_password_of_the_management_api_that_is_not_encoded():
     problem = only(judge(broker_url="amqp://h", broker_api="http://shop:hun#ter2@h:15672/api/"))
     assert problem.variable == "celery_flower_broker_api"
     assert not any(part in str(problem) for part in ("hun", "ter2"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("A", "b\nc"), ("CELERY_BROKER_URL", "x"), ("BROKER_URL", "x")])
+def test_environment_that_is_refused(name, value):
+    assert only(judge(environment={name: value})).variable == f"celery_flower_environment.{name}"
+
+
+def test_environment_of_its_own():
+    assert judge(environment={"FLOWER_UNAUTHENTICATED_API": "true"}) == []

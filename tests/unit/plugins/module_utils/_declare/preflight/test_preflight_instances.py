@@ -237,8 +237,10 @@ def test_extra_args_as_text():
     assert "a list" in only(with_keys(extra_args="-O fair")).expected
 
 
-def test_environment_of_an_instance():
-    assert only(with_keys(environment={"A": "b\nc"})).variable == "celery_worker_instances[w1].environment.A"
+@pytest.mark.parametrize(("name", "value"), [("A", "b\nc"), ("CELERY_BROKER_URL", "x"), ("CELERY_WORKER_POOL", "solo")])
+def test_environment_of_an_instance(name, value):
+    problem = only(with_keys(environment={name: value}))
+    assert problem.variable == f"celery_worker_instances[w1].environment.{name}"
 
 
 @pytest.mark.parametrize("pool", ["solo", "threads", "gevent", "eventlet"])
