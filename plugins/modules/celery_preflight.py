@@ -153,9 +153,13 @@ options:
             type: dict
             default: {}
           inventory_hostname:
-            description: Name of the host, for the names of nodes in messages.
+            description: Name of the host, of which each node's name has a part.
             type: str
             required: true
+          broker_url:
+            description: URL of the broker. Only its hosts count.
+            type: str
+            default: ""
       queues:
         description: The queues that the application names, against the queues that somebody consumes.
         type: dict

@@ -37,6 +37,12 @@ def is_readable(value, is_list=False):
     return _is_readable(first) and all("://" in url and _is_readable(url) for url in others)
 
 
+def hosts_of(value):
+    """Return the hosts of a readable URL, or list of them; '' is the host itself, by a client's default or by a socket."""
+    urls = [url.partition("://")[2] for url in split_urls(value)]
+    return [urlsplit("http://" + rest).hostname or "" for rest in urls]
+
+
 def _is_readable(url):
     scheme, _separator, rest = url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]

@@ -16,6 +16,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools imp
     POOLS,
     SCALABLE,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import hosts_of, is_readable
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import (
     NUMBERS,
@@ -28,6 +29,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
     environment_problems,
+    is_loopback,
     listing,
     refuse,
     warn,
@@ -79,6 +81,7 @@ OPTIONS_OF_A_DAEMON = ("-D", "--detach", "--pidfile", "--umask")
 OPTIONS_OF_BEAT = ("-B", "--beat", "-s", "--schedule", "--schedule-filename", "--scheduler")
 
 AUTOSCALE_ISSUE = "https://github.com/celery/celery/issues/4185"
+SAME_NAME = "https://github.com/celery/celery/issues/2045"
 TWO_BEATS = "https://github.com/celery/django-celery-beat/issues/229"
 CONCURRENCY_GUIDE = "https://docs.celeryq.dev/en/stable/userguide/concurrency/index.html"
 WORKER_GUIDE = "https://docs.celeryq.dev/en/stable/userguide/workers.html#time-limits"
@@ -90,6 +93,7 @@ FACTS: dict[str, Any] = {
     "instances": {"type": "raw", "required": True},
     "environments": {"type": "dict", "default": {}, "no_log": True},
     "inventory_hostname": {"type": "str", "required": True},
+    "broker_url": {"type": "str", "default": "", "no_log": True},
 }
 
 
@@ -107,6 +111,7 @@ def check_instances(facts: dict[str, Any]) -> list[Problem]:
             )
         ]
     problems = _names(variable, instances, facts["inventory_hostname"])
+    problems += _host(instances, facts["inventory_hostname"], facts["broker_url"])
     for position, instance in enumerate(instances):
         where = f"{variable}[{instance.get('name') or position}]"
         for rule in RULES:
@@ -145,10 +150,27 @@ def _names(variable: str, instances: Any, host: str) -> list[Problem]:
                 f"{names.count(name)} instances are called {name}: the node {name}@{host} would exist more than once",
                 "names that are unique on a host",
                 "rename one: nodes of one name answer for each other, and no remote command reaches just one of them",
-                "https://github.com/celery/celery/issues/2045",
+                SAME_NAME,
             )
         )
     return problems
+
+
+def _host(instances: Any, host: str, broker_url: str) -> list[Problem]:
+    brokers = hosts_of(broker_url) if is_readable(broker_url, is_list=True) else []
+    remote = [broker for broker in brokers if broker and not is_loopback(broker)]
+    if not instances or not remote or not is_loopback(host):
+        return []
+    return [
+        refuse(
+            "inventory_hostname",
+            f"{host}, while the broker is on {listing(remote)}: the node is called {instances[0]['name']}@{host}, as on every"
+            " machine that is deployed like this",
+            "a name of its own for each host: nodes of one name answer for each other",
+            f"name the host in the inventory as others know it, with ansible_connection: local where it is {host}",
+            SAME_NAME,
+        )
+    ]
 
 
 def _queues(where: str, instance: dict[str, Any]) -> list[Problem]:

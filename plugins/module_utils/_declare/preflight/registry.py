@@ -37,6 +37,8 @@ HOSTS = 5
 
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "secret", "admin", "guest", "example", "todo", "xxx")
 
+LOCAL_NAMES = ("localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "::1")
+
 # The filter urlencode leaves / as it is.
 ENCODE = "put the password into the URL through these filters: urlencode | replace('/', '%2F')"
 
@@ -183,7 +185,7 @@ def is_amqp(url: Any) -> bool:
 def is_loopback(address: Any) -> bool:
     """Does nothing but this host reach this address?"""
     text = str(address).strip().strip("[]").lstrip("-").lower()
-    return text in ("localhost", "::1") or text.startswith(("127.", "unix:", "/"))
+    return text in LOCAL_NAMES or text.startswith(("127.", "unix:", "/"))
 
 
 def is_placeholder(password: str) -> bool:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import is_readable, split_urls
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import hosts_of, is_readable, split_urls
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,17 @@ def test_urls_that_clients_read(url):
 )
 def test_lists(value, readable):
     assert is_readable(value, is_list=True) is readable
+
+
+@pytest.mark.parametrize(
+    ("value", "hosts"),
+    [
+        ("redis://:hunter2@broker1:6379/0", ["broker1"]),
+        ("sentinel://:hunter2@h1:26379;sentinel://[::1]:26379", ["h1", "::1"]),
+        ("redis+socket:///run/redis.sock", [""]),
+        ("amqp://", [""]),
+        ("", []),
+    ],
+)
+def test_hosts(value, hosts):
+    assert hosts_of(value) == hosts

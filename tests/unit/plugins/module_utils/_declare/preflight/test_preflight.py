@@ -72,7 +72,8 @@ def test_brokers_of_the_redis_transport():
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "127.8.0.1", "::1", "[::1]", "-::1", "localhost", "unix:/run/x", "/run/x"]
+    "address",
+    ["127.0.0.1", "127.8.0.1", "::1", "[::1]", "-::1", "localhost", "LOCALHOST.localdomain", "unix:/run/x", "/run/x"],
 )
 def test_loopback(address):
     assert registry.is_loopback(address)

@@ -9,12 +9,13 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.instances import check_instances
 
 
-def facts(declared):
+def facts(declared, host="web1", broker_url="redis://broker1:6379/0"):
     return {
         "variable": "celery_worker_instances",
-        "instances": instances(declared, "web1"),
+        "instances": instances(declared, host),
         "environments": environments(declared),
-        "inventory_hostname": "web1",
+        "inventory_hostname": host,
+        "broker_url": broker_url,
     }
 
 
@@ -38,6 +39,29 @@ def test_required_is_enough():
 
 def test_host_without_workers_passes():
     assert judge() == []
+
+
+REMOTE = ["redis://:hunter2@broker1:6379/0", "amqp://10.0.0.5//", "sentinel://localhost:26379;sentinel://s2:26379"]
+LOCAL = ["redis://:hunter2@127.0.0.1:6379/0", "amqp://localhost//", "amqp://", "redis+socket:///run/redis.sock", ""]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "localhost.localdomain"])
+@pytest.mark.parametrize("broker_url", REMOTE)
+def test_name_that_every_machine_has(host, broker_url):
+    problem = only(check_instances(facts([{"name": "w1", "queues": ["a"]}], host, broker_url)))
+    assert problem.variable == "inventory_hostname"
+    assert f"w1@{host}" in problem.actual
+    assert "ansible_connection" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("declared", "host", "broker_url"),
+    [([{"name": "w1", "queues": ["a"]}], "localhost", url) for url in LOCAL]
+    + [([{"name": "w1", "queues": ["a"]}], "web1", url) for url in REMOTE]
+    + [([], "localhost", REMOTE[0])],
+)
+def test_names_of_hosts(declared, host, broker_url):
+    assert check_instances(facts(declared, host, broker_url)) == []
 
 
 @pytest.mark.parametrize("declared", ["w1", {"name": "w1"}, ["w1"], None])
