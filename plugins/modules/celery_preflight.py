@@ -148,6 +148,10 @@ options:
             description: The instances, as M(taskfleet.celery.celery_declared) has them.
             type: raw
             required: true
+          defaults:
+            description: Value of C(celery_worker_defaults).
+            type: raw
+            default: {}
           environments:
             description: By the name of an instance its environment.
             type: dict
@@ -265,7 +269,7 @@ options:
         type: dict
         suboptions:
           basic_auth:
-            description: Value of C(celery_flower_basic_auth), a list of user and password with a colon between.
+            description: Value of C(celery_flower_basic_auth), users and passwords with a colon between, as a list or as one text.
             type: raw
             default: []
           allow_unauthenticated:

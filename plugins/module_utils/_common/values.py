@@ -12,6 +12,15 @@ import re
 TRUE = ("y", "yes", "on", "1", "true", "t")
 FALSE = ("n", "no", "off", "0", "false", "f")
 
+# A boolean is an integer to Python, too. Ansible's own types of tagged values are subclasses of these.
+TYPES = (
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "a text"),
+    (dict, "a dict"),
+    ((list, tuple), "a list"),
+)
+
 
 def integer(value):
     """Return value as an integer, or None: 30, '30', not 30.5 and not true."""
@@ -46,3 +55,16 @@ def boolean(value):
     if word in TRUE:
         return True
     return False if word in FALSE else None
+
+
+def type_in_words(value):
+    """Return what a value is to who writes an inventory: "a text", "a list"; for what may be secret."""
+    return next((words for kind, words in TYPES if isinstance(value, kind)), "nothing")
+
+
+def value_in_words(value):
+    """Return a value for a message: "'w1', a text". Of a list or a dict, what it is only."""
+    words = type_in_words(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "{0!r}, {1}".format(value, words) if isinstance(value, (int, float, str)) else words

@@ -9,6 +9,7 @@ Private to the collection.
 
 from __future__ import annotations
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import TYPES, value_in_words
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instances
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import resolve
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services import flower_url
@@ -18,8 +19,7 @@ VARIABLES = {
     "celery_app_name": (str, None),
     "celery_app_service_manager": (str, "systemd"),
     "celery_app_timeouts": ((str, dict), "default"),
-    # What is wrong with an instance, preflight says on its host.
-    "celery_worker_instances": (object, ()),
+    "celery_worker_instances": ((list, tuple), ()),
     "celery_worker_defaults": (dict, {}),
     "celery_health_start_grace": ((int, float, str), None),
     "celery_beat_state": (str, "started"),
@@ -72,13 +72,14 @@ def _value(host, name, variables):
     kinds, default = VARIABLES[name]
     value = variables.get(name, default)
     if value is not default and not isinstance(value, kinds):
-        wanted = kinds if isinstance(kinds, tuple) else (kinds,)
-        raise DeclarationError(
-            "{0} of host {1} is {2!r}; expected a {3}".format(
-                name, host, value, " or a ".join(kind.__name__ for kind in wanted)
-            )
-        )
+        named = kinds if isinstance(kinds, tuple) else (kinds,)
+        wanted = [words for types, words in TYPES if any(issubclass(kind, types) for kind in named)]
+        raise _error(name, host, value, " or ".join(wanted))
     return value
+
+
+def _error(name, host, value, expected):
+    return DeclarationError("{0} of host {1} is {2}; expected {3}".format(name, host, value_in_words(value), expected))
 
 
 def _names(queues):
@@ -107,4 +108,7 @@ def _instances(has, host, app):
         limits=_limits(has, host),
         start_grace=has["celery_health_start_grace"],
     )
-    return [one for one in declared if isinstance(one, dict)] if isinstance(declared, list) else []
+    for position, one in enumerate(declared):
+        if not isinstance(one, dict):
+            raise _error("celery_worker_instances[{0}]".format(position), host, one, "a dict")
+    return declared

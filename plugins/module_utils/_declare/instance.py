@@ -111,7 +111,7 @@ def instance(declared, host, app="", manager="systemd", defaults=None, limits=No
     values = dict(DEFAULTS)
     if _given(start_grace):
         values["start_grace"] = start_grace
-    for source in (defaults or {}, declared):
+    for source in (_dict(defaults), declared):
         values.update((key, value) for key, value in source.items() if _given(value))
     values = {key: _typed(key, value) for key, value in values.items()}
     name = str(declared.get("name") or "")
@@ -129,6 +129,11 @@ def instance(declared, host, app="", manager="systemd", defaults=None, limits=No
 def _given(value):
     """Whether a key says something. 0 and false do; None, an empty text and an empty list do not."""
     return value is not None and value not in ("", [], {}, ())
+
+
+def _dict(defaults):
+    """Return the defaults of instances. Of what is no dict, preflight says what is wrong with it."""
+    return defaults if isinstance(defaults, dict) else {}
 
 
 def _typed(key, value):
@@ -167,7 +172,7 @@ def autoscale_bounds(value):
 def environments(declared, defaults=None):
     """Return by the name of each instance its environment, which may be secret."""
     return {
-        str(one.get("name") or ""): one.get("environment") or (defaults or {}).get("environment") or {}
+        str(one.get("name") or ""): one.get("environment") or _dict(defaults).get("environment") or {}
         for one in (declared if isinstance(declared, (list, tuple)) else ())
         if isinstance(one, dict)
     }

@@ -19,6 +19,7 @@ import tempfile
 import time
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import MASK, SHORTEST_LITERAL, mask
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import words
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import environments
 
 # Of a host's facts, what a bundle has: a host's environment or keys are nobody's business.
@@ -104,7 +105,7 @@ def secret_environments(variables):
         known += [has.get(name) or {} for name in ENVIRONMENTS]
         known += environments(has.get("celery_worker_instances"), has.get("celery_worker_defaults")).values()
         known.append({name: has.get(name) or "" for name in SECRETS})
-        known.append({"basic_auth": ",".join(has.get("celery_flower_basic_auth") or ())})
+        known.append({"basic_auth": ",".join(words(has.get("celery_flower_basic_auth")) or ())})
     return known
 
 

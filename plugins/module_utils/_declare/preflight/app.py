@@ -12,6 +12,7 @@ import os
 import re
 from typing import Any, Callable
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import value_in_words
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.celery_command import command_problems
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     AMQP_SCHEMES,
@@ -155,7 +156,7 @@ def _source(source: Any, is_directory: Callable[[str], bool], is_file: Callable[
         return [
             refuse(
                 variable,
-                f"type {kind!r}" if isinstance(source, dict) else f"a {type(source).__name__}",
+                f"type {value_in_words(kind)}" if isinstance(source, dict) else value_in_words(source),
                 f"a dict whose type is one of {listing(SOURCES)}",
                 "for example {type: path, path: /srv/shop}; {type: none} if something else installs the code",
             )

@@ -12,7 +12,7 @@ import os
 import re
 from typing import Any
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer, type_in_words
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app import RESERVED_ENVIRONMENT
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.celery_command import command_problems
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
@@ -81,8 +81,11 @@ def _access(facts: dict[str, Any]) -> list[Problem]:
 
 def _entries(entries: Any) -> list[Problem]:
     remedy = "write each entry as user:password, and keep the password in a vault"
+    if isinstance(entries, str):
+        entries = entries.split(",")
     if not isinstance(entries, (list, tuple)):
-        return [refuse("celery_flower_basic_auth", f"a {type(entries).__name__}", "a list of user:password", remedy)]
+        expected = "a list of user:password, or one text, user:password,user:password"
+        return [refuse("celery_flower_basic_auth", type_in_words(entries), expected, remedy)]
     problems = []
     for position, entry in enumerate(entries):
         where = f"celery_flower_basic_auth[{position}]"

@@ -17,7 +17,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools imp
     SCALABLE,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import hosts_of, is_readable
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer, value_in_words
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import (
     NUMBERS,
     SWITCHES,
@@ -91,6 +91,7 @@ SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 FACTS: dict[str, Any] = {
     "variable": {"type": "str", "default": "celery_worker_instances"},
     "instances": {"type": "raw", "required": True},
+    "defaults": {"type": "raw", "default": {}},
     "environments": {"type": "dict", "default": {}, "no_log": True},
     "inventory_hostname": {"type": "str", "required": True},
     "broker_url": {"type": "str", "default": "", "no_log": True},
@@ -101,15 +102,9 @@ def check_instances(facts: dict[str, Any]) -> list[Problem]:
     """Refuse instances that Celery would not start, or would start as something else."""
     variable = facts["variable"]
     instances = typed(facts["instances"], facts["inventory_hostname"])
-    if not isinstance(instances, (list, tuple)) or not all(isinstance(instance, dict) for instance in instances):
-        return [
-            refuse(
-                variable,
-                f"a {type(instances).__name__}",
-                "a list of dicts",
-                "write one entry for each worker, for example {name: w1, queues: [default]}",
-            )
-        ]
+    wrong = _no_instances(variable, instances) + _defaults(facts["defaults"])
+    if wrong:
+        return wrong
     problems = _names(variable, instances, facts["inventory_hostname"])
     problems += _host(instances, facts["inventory_hostname"], facts["broker_url"])
     for position, instance in enumerate(instances):
@@ -120,6 +115,30 @@ def check_instances(facts: dict[str, Any]) -> list[Problem]:
         problems += environment_problems(f"{where}.environment", environment, RESERVED_ENVIRONMENT)
         problems += command_problems(f"{where}.environment", environment)
     return problems + _time_limits(variable, instances)
+
+
+def _no_instances(variable: str, instances: Any) -> list[Problem]:
+    remedy = "write one entry for each worker, for example {name: w1, queues: [default]}"
+    if not isinstance(instances, (list, tuple)):
+        return [refuse(variable, value_in_words(instances), "a list of dicts", remedy)]
+    return [
+        refuse(f"{variable}[{position}]", value_in_words(instance), "a dict", remedy)
+        for position, instance in enumerate(instances)
+        if not isinstance(instance, dict)
+    ]
+
+
+def _defaults(defaults: Any) -> list[Problem]:
+    if isinstance(defaults, dict):
+        return []
+    return [
+        refuse(
+            "celery_worker_defaults",
+            value_in_words(defaults),
+            "a dict of keys that instances have",
+            "write it as a dict, for example {prefetch_multiplier: 1}, or take it out",
+        )
+    ]
 
 
 def memory_bytes(size: Any) -> int | None:
@@ -191,7 +210,7 @@ def _queues(where: str, instance: dict[str, Any]) -> list[Problem]:
     return [
         refuse(
             f"{where}.queues",
-            "a queue nobody named" if not queues else f"a {type(queues).__name__}",
+            "a queue nobody named" if not queues else value_in_words(queues),
             expected,
             "name the queues that this worker consumes, for example queues: [celery]; without any, Celery takes"
             " the application's default queue, whatever that is",
@@ -372,7 +391,7 @@ def _extra_args(where: str, instance: dict[str, Any]) -> list[Problem]:
         return [
             refuse(
                 variable,
-                f"a {type(arguments).__name__}",
+                value_in_words(arguments),
                 "a list",
                 "write one argument an entry, for example [-O, fair]",
             )

@@ -21,6 +21,7 @@ from typing import Any, Callable
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import UNREADABLE, is_readable
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import type_in_words
 
 REFUSE = "refuse"
 WARN = "warn"
@@ -202,7 +203,7 @@ def environment_problems(variable: str, environment: Any, reserved: dict[str, st
         return [
             refuse(
                 variable,
-                f"a {type(environment).__name__}",
+                type_in_words(environment),
                 "a dict of names and values",
                 f"write {variable} as a dict, for example LANG: C.UTF-8",
             )
@@ -232,7 +233,7 @@ def environment_problems(variable: str, environment: Any, reserved: dict[str, st
             problems.append(
                 refuse(
                     where,
-                    f"a {type(value).__name__}",
+                    type_in_words(value),
                     "text or a number",
                     "write the value as text: an environment variable has no structure",
                 )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer, value_in_words
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
     is_redis,
@@ -52,7 +52,7 @@ def resolve(value: Any, presets: dict[str, dict[str, int]] | None = None) -> dic
         return dict(presets[value])
     if not isinstance(value, dict):
         raise ValueError(
-            f"a {type(value).__name__}; expected one of {listing(sorted(presets))}, or a dict of {listing(STEPS)}"
+            f"{value_in_words(value)}; expected one of {listing(sorted(presets))}, or a dict of {listing(STEPS)}"
         )
     missing = [step for step in STEPS if step not in value]
     if missing:

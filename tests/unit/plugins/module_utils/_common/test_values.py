@@ -4,7 +4,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import boolean, integer, number, words
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import (
+    boolean,
+    integer,
+    number,
+    type_in_words,
+    value_in_words,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +49,26 @@ def test_number(value, read):
 )
 def test_words(value, read):
     assert words(value) == read
+
+
+class Tagged(str):
+    """A text as Ansible has it, of a type of its own."""
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "with_value"),
+    [
+        ("w1", "a text", "'w1', a text"),
+        (Tagged("w1"), "a text", "'w1', a text"),
+        ("", "a text", "'', a text"),
+        (5, "a number", "5, a number"),
+        (2.5, "a number", "2.5, a number"),
+        (True, "true or false", "true"),
+        (None, "nothing", "nothing"),
+        (["hunter2"], "a list", "a list"),
+        (("hunter2",), "a list", "a list"),
+        ({"password": "hunter2"}, "a dict", "a dict"),
+    ],
+)
+def test_values_in_words(value, words, with_value):
+    assert (type_in_words(value), value_in_words(value)) == (words, with_value)

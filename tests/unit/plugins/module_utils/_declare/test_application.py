@@ -19,7 +19,7 @@ HOSTS = {
         "celery_worker_instances": [{"name": "w1", "queues": ["y"]}],
     },
     "c": {"celery_app_name": "blog", "celery_beat_state": "stopped"},
-    "d": {"celery_worker_instances": "not a list"},
+    "d": {"celery_worker_instances": []},
 }
 PLACES = {"workers": ["a", "b", "d"], "beat": ["a", "c"], "flower": ["b"]}
 
@@ -56,14 +56,21 @@ def test_host_without_a_name_has_the_application_that_is_asked_for():
     ("name", "value", "expected"),
     [
         ("celery_app_timeouts", "quick", "is the preset 'quick'; expected one of default, fast and slow"),
-        ("celery_app_timeouts", [1], "is \\[1\\]; expected a str or a dict"),
-        ("celery_worker_defaults", "solo", "is 'solo'; expected a dict"),
-        ("celery_flower_extra_options", None, "is None; expected a dict"),
+        ("celery_app_timeouts", [1], "is a list; expected a text or a dict"),
+        ("celery_worker_defaults", "solo", "is 'solo', a text; expected a dict"),
+        ("celery_worker_instances", {"w1": {"queues": ["x"]}}, "is a dict; expected a list"),
+        ("celery_flower_extra_options", None, "is nothing; expected a dict"),
     ],
 )
 def test_variable_of_another_host_that_cannot_be_read_is_named(name, value, expected):
     hosts = dict(HOSTS, b=dict(HOSTS["b"], **{name: value}))
     with pytest.raises(DeclarationError, match=name + " of host b " + expected):
+        applications(hosts, PLACES)
+
+
+def test_instance_of_another_host_that_cannot_be_read_is_named():
+    hosts = dict(HOSTS, b=dict(HOSTS["b"], celery_worker_instances=[{"name": "w1", "queues": ["y"]}, "w2"]))
+    with pytest.raises(DeclarationError, match="\\[1\\] of host b is 'w2', a text; expected a dict"):
         applications(hosts, PLACES)
 
 

@@ -43,8 +43,9 @@ def test_secrets_of_every_variable_are_known():
                 "celery_broker_password": "three",
                 "celery_app_broker_url": "redis://:four@h/0",
                 "celery_flower_basic_auth": ["ops:five"],
-            }
+            },
+            "b": {"celery_flower_basic_auth": "ops:six,audit:seven"},
         }
     )
     text = str(environments)
-    assert all(secret in text for secret in ("one", "two", "three", "four", "five"))
+    assert all(secret in text for secret in ("one", "two", "three", "four", "five", "ops:six,audit:seven"))

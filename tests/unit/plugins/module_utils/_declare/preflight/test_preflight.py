@@ -111,7 +111,7 @@ def test_environment_that_is_fine(value):
         ({"A": "x\ny"}, "app_environment.A", "line break"),
         ({"A": "x\r"}, "app_environment.A", "line break"),
         ({"A": ["x"]}, "app_environment.A", "a list"),
-        ({"A": None}, "app_environment.A", "a NoneType"),
+        ({"A": None}, "app_environment.A", "nothing"),
         ({"CELERY_BROKER_URL": URL}, "app_environment.CELERY_BROKER_URL", "set here"),
     ],
 )

@@ -40,6 +40,26 @@ def test_missing_password_on_the_network_is_warned_about():
     assert problem.variable == "celery_flower_address"
 
 
+@pytest.mark.parametrize("text", ["admin:8a71f0c2", "admin:8a71f0c2,ops:77ab", ["admin:8a71f0c2", "ops:77ab"]])
+def test_users_as_flower_itself_takes_them(text):
+    assert judge(basic_auth=text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("admin:8a71f0c2,hunter2", "[1]"),
+        ("hunter2", "[0]"),
+        ("admin:8a71f0c2, ops:hunter2", "[1]"),
+        ({"a": "hunter2"}, ""),
+    ],
+)
+def test_users_as_a_text_that_is_refused(text, where):
+    problem = only(judge(basic_auth=text))
+    assert problem.variable == f"celery_flower_basic_auth{where}"
+    assert "hunter2" not in str(problem)
+
+
 @pytest.mark.parametrize("entry", ["hunter2", ":hunter2", "admin:", "", 7, {"admin": "hunter2"}])
 def test_entries_that_are_no_user_and_password(entry):
     problem = only(judge(basic_auth=["admin:8a71f0c2", entry]))
@@ -64,9 +84,9 @@ def test_password_may_have_a_colon():
     assert judge(basic_auth=["admin:8a71:f0c2"]) == []
 
 
-def test_text_is_no_list():
-    problem = only(judge(basic_auth="admin:hunter2"))
-    assert problem.actual == "a str"
+def test_dict_is_no_list_of_users():
+    problem = only(judge(basic_auth={"admin": "hunter2"}))
+    assert problem.actual == "a dict"
 
 
 @pytest.mark.parametrize("port", [1, "5555", 65535])

@@ -13,6 +13,7 @@ def facts(declared, host="web1", broker_url="redis://broker1:6379/0"):
     return {
         "variable": "celery_worker_instances",
         "instances": instances(declared, host),
+        "defaults": {},
         "environments": environments(declared),
         "inventory_hostname": host,
         "broker_url": broker_url,
@@ -64,9 +65,25 @@ def test_names_of_hosts(declared, host, broker_url):
     assert check_instances(facts(declared, host, broker_url)) == []
 
 
-@pytest.mark.parametrize("declared", ["w1", {"name": "w1"}, ["w1"], None])
-def test_value_that_is_no_list_of_dicts(declared):
-    assert only(check_instances(facts(declared))).variable == "celery_worker_instances"
+@pytest.mark.parametrize(
+    ("declared", "actual"), [("w1", "'w1', a text"), ({"name": "w1"}, "a dict"), (None, "nothing"), (True, "true")]
+)
+def test_value_that_is_no_list_of_dicts(declared, actual):
+    problem = only(check_instances(facts(declared)))
+    assert (problem.variable, problem.actual) == ("celery_worker_instances", actual)
+
+
+def test_instance_that_is_no_dict():
+    problem = only(judge({"name": "w1", "queues": ["default"]}, "w2"))
+    assert (problem.variable, problem.actual) == ("celery_worker_instances[1]", "'w2', a text")
+
+
+@pytest.mark.parametrize("defaults", [["solo"], "solo", None])
+def test_defaults_that_are_no_dict(defaults):
+    assert instances([{"name": "w1"}], "web1", defaults=defaults) == instances([{"name": "w1"}], "web1")
+    assert environments([{"name": "w1"}], defaults) == {"w1": {}}
+    problem = only(check_instances({**facts([]), "defaults": defaults}))
+    assert problem.variable == "celery_worker_defaults"
 
 
 def test_everything_at_once_that_goes_together():

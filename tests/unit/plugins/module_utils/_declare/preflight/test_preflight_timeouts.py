@@ -51,7 +51,7 @@ def test_resolve_takes_text_as_numbers():
     ("value", "actual", "expected"),
     [
         ("quick", "the preset 'quick'", "default, fast and slow"),
-        (120, "a int", "operation, soft, hard and stop"),
+        (120, "120, a number", "operation, soft, hard and stop"),
         ({"operation": 1, "soft": 2}, "no hard and stop", "all of"),
         ({**GOOD, "term": 1}, "the unknown term", "only"),
         ({**GOOD, "soft": "3m"}, "soft: '3m'", "whole seconds"),
