@@ -42,6 +42,7 @@ class Role:
     name: str
     path: pathlib.Path
     defaults: dict
+    without_default: set
     entries: dict
     given: dict
     readme: str
@@ -53,6 +54,7 @@ class Role:
             name=path.name,
             path=path,
             defaults=load(path / "defaults/main.yml"),
+            without_default=commented_out(path / "defaults/main.yml"),
             entries=load(path / "meta/argument_specs.yml").get("argument_specs") or {},
             given=given(path / "vars/main.yml"),
             readme=readme.read_text(encoding="utf-8") if readme.is_file() else "",
@@ -63,6 +65,11 @@ def load(path: pathlib.Path) -> dict:
     if not path.is_file():
         return {}
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def commented_out(path: pathlib.Path) -> set:
+    """Return the variables that the defaults only name: whoever reads one has something for where it is not set."""
+    return set(re.findall(r"^# (\w+): ", path.read_text(encoding="utf-8"), re.MULTILINE)) if path.is_file() else set()
 
 
 def given(path: pathlib.Path) -> dict:
@@ -122,7 +129,8 @@ def check_variable(role: Role, where: str, name: str, option: dict) -> list[str]
             problems.append(f"{where} is required, but has a value in defaults/main.yml")
         return problems
     if name not in role.defaults:
-        problems.append(f"{where} is neither required nor in defaults/main.yml")
+        if name not in role.without_default:
+            problems.append(f"{where} is neither required nor in defaults/main.yml")
         return problems
     value = role.defaults[name]
     if "default" in option and option["default"] != value:
@@ -187,15 +195,17 @@ def is_template(value: object) -> bool:
 
 
 def is_used(role: Role, name: str) -> bool:
-    """Whether a task, a template, a private variable, a default or another role names the variable."""
+    """Whether a task, a template, a private variable, a default, another role or a playbook names the variable."""
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     if any(word.search(str(value)) for key, value in role.defaults.items() if key != name):
         return True
-    return any(
-        word.search(path.read_text(encoding="utf-8"))
+    readers = [
+        path
         for path in sorted(role.path.parent.glob("*/*/*"))
         if path.is_file() and path.parent.name in ("handlers", "tasks", "templates", "vars")
-    )
+    ]
+    readers += sorted(role.path.parents[1].glob("playbooks/*.yml"))
+    return any(word.search(path.read_text(encoding="utf-8")) for path in readers)
 
 
 def check_table(role: Role) -> list[str]:

@@ -17,6 +17,10 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
 
 ROLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "roles")
 
+# The role that has the variables of the playbooks, and how most of these begin. An inventory may have a celery_queue_x.
+PLAYBOOKS = "celery"
+PREFIXES = ("celery_canary_", "celery_diagnose_", "celery_purge_", "celery_rolling_", "celery_scale_")
+
 
 def argument_spec() -> dict[str, Any]:
     """Return the argument spec: the facts of every topic."""
@@ -25,15 +29,21 @@ def argument_spec() -> dict[str, Any]:
 
 
 def vocabulary(loader: Any, roles: list[str], directory: str = ROLES) -> Vocabulary:
-    """Return the names that roles have: their documented variables, and those of vars/main.yml that they give to others."""
+    """Return the names that roles have: their documented variables, and those of vars/main.yml that they give to others.
+
+    The variables of the playbooks are known beside those of any role.
+    """
     options: dict[str, Any] = {}
     others: set[str] = set()
-    for role in roles or sorted(os.listdir(directory)):
+    looked_at = roles or sorted(os.listdir(directory))
+    for role in {*looked_at, PLAYBOOKS}:
         specification = _load(loader, os.path.join(directory, role, "meta", "argument_specs.yml"))
         for entry in (specification.get("argument_specs") or {}).values():
             options.update(entry.get("options") or {})
         others.update(_load(loader, os.path.join(directory, role, "vars", "main.yml")))
-    prefixes = {f"{role}_": role for role in roles or sorted(os.listdir(directory))}
+    prefixes = {f"{role}_": role for role in looked_at if role != PLAYBOOKS}
+    if PLAYBOOKS in looked_at:
+        prefixes.update(dict.fromkeys(PREFIXES, PLAYBOOKS))
     return Vocabulary(options, frozenset(others), prefixes)
 
 

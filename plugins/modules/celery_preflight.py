@@ -35,8 +35,9 @@ options:
         description:
           - Each variable of a host that looks like one of the collection's is one, and each key of its dicts, too. Ansible
             itself finds no misspelt variable.
-          - Looked at are the names that begin with a role's name and an underscore, and those that are nearly the name of such
-            a variable; on the command line, also those that are nearly the name of a playbook's variable.
+          - Looked at are the names that begin with a role's name and an underscore, or as those of C(canary), C(diagnose),
+            C(purge), C(rolling_restart) and C(scale) do, and those that are nearly such a name; on the command line, also those
+            that are nearly the name of any variable of a playbook.
         type: dict
         suboptions:
           roles:

@@ -41,7 +41,8 @@ def test_private_variables_stay_in_their_role():
     for path in FILES:
         parts = path.relative_to(ROOT).parts
         mine = parts[1] if parts[0] == "roles" else None
-        others = [role for role in ROLES if role != mine]
+        # The role celery has no private variables, and its name is the beginning of all others.
+        others = [role for role in ROLES if role not in (mine, "celery")]
         hits = found(r"\b__({0})_".format("|".join(others)), path)
         if hits:
             foreign[str(path.relative_to(ROOT))] = hits

@@ -72,6 +72,21 @@ def test_role_that_agrees_has_no_problem(shop):
     assert role_docs.check(shop()) == []
 
 
+def test_variable_that_the_defaults_only_name_needs_no_value(shop):
+    role = shop(put({"shop_key": {"type": "str", "description": "x"}}, "specs", "close", "options"))
+    defaults = role.path / "defaults/main.yml"
+    defaults.write_text(defaults.read_text() + "# Without it, the default key.\n# shop_key: a\n")
+    assert "neither required" not in "".join(role_docs.check_specification(role_docs.Role.read(role.path)))
+
+
+def test_variable_may_be_read_by_a_playbook(shop):
+    role = shop(put({"shop_key": {"type": "str", "description": "x"}}, "specs", "close", "options"))
+    assert not role_docs.is_used(role, "shop_key")
+    (role.path.parents[1] / "playbooks").mkdir()
+    (role.path.parents[1] / "playbooks/close.yml").write_text("- hosts: '{{ shop_key }}'\n")
+    assert role_docs.is_used(role, "shop_key")
+
+
 def follow(keys, defaults, specs):
     target = {"defaults": defaults, "specs": specs}
     for key in keys:

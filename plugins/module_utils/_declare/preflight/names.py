@@ -60,14 +60,16 @@ class Vocabulary:
         if not name.startswith("celery_") or self.knows(name):
             return False
         # An inventory may well have a celery_queue of its own; on a command line celery_queues is meant.
-        names = self.options if is_given else filter(self.prefix, self.options)
-        return bool(self.prefix(name) or _near(name, names, NEAR_NAME))
+        return bool(self.prefix(name) or self.prefix(self.nearest(name)) or (is_given and self.nearest(name)))
 
     def nearest(self, name: str) -> str:
         """Return the variable that was meant by a name, or the key of one, or nothing."""
         prefix = self.prefix(name)
         near = _near(name, self.options, NEAR_NAME)
-        if near or not prefix:
+        if not near and not prefix:
+            # As celery_report_directory.
+            return max(filter(name.startswith, self.options), key=len, default="")
+        if near:
             return near
         rest = name[len(prefix) :]
         own = [option for option in sorted(self.options) if option.startswith(prefix)]
@@ -136,7 +138,7 @@ def _variable(name: str, where: str, vocabulary: Vocabulary) -> Problem:
     return refuse(
         name,
         f"a variable that nothing reads, {where}",
-        f"a variable that ansible-doc -t role taskfleet.celery.{vocabulary.prefixes.get(prefix, 'celery_app')} lists",
+        f"a variable that ansible-doc -t role taskfleet.celery.{vocabulary.prefixes.get(prefix, 'celery')} lists",
         f"use {near}" if near else f"correct it, or take it out{own}",
         suggestion=near,
     )

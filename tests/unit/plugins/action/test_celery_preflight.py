@@ -129,6 +129,59 @@ def test_names_of_all_hosts_are_judged_by_all_roles():
     assert "set for web2" in result["msg"]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("celery_rolling_node", "celery_rolling_nodes"),
+        ("celery_heal_max_fracton", "celery_heal_max_fraction"),
+        ("celery_health_fail_onn", "celery_health_fail_on"),
+        ("celery_canary_queue", "celery_canary_queues"),
+        ("celery_beat_stop_stray", "celery_beat_stop_strays"),
+        ("celery_app_repo", "the key repo of celery_app_source"),
+    ],
+)
+def test_variable_that_was_meant_is_named(name, meant):
+    (problem,) = names({name: "x"})["problems"]
+    assert problem["suggestion"] == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("celery_host", "celery_hosts"),
+        ("celery_queue", "celery_queues"),
+        ("celery_confrim", "celery_confirm"),
+        ("celery_report_directory", "celery_report_dir"),
+        ("celery_dump_form", "celery_dump_from"),
+    ],
+)
+def test_near_name_is_refused_on_the_command_line_only(monkeypatch, name, meant):
+    assert names({name: "x"})["problems"] == []
+    monkeypatch.setattr(celery_preflight, "load_extra_vars", lambda _loader: {name: "x"})
+    (problem,) = names({name: "x"})["problems"]
+    assert problem["suggestion"] == meant
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["celery_user", "celery_venv", "celery_version", "celery_python", "celery_queue_names", "celery_exporter_port"],
+)
+def test_names_of_an_inventory_s_own_are_let_be(monkeypatch, name):
+    assert names({name: "x"})["problems"] == []
+    monkeypatch.setattr(celery_preflight, "load_extra_vars", lambda _loader: {name: "x"})
+    assert names({name: "x"})["problems"] == []
+
+
+def test_playbooks_variable_with_a_role_s_prefix_is_known_to_the_role():
+    assert names({"celery_beat_stop_strays": True}, roles=["celery_beat"])["problems"] == []
+
+
+def test_prefixes_of_the_playbooks_are_those_of_their_variables():
+    words = celery_preflight.vocabulary(DataLoader(), [])
+    for prefix in celery_preflight.PREFIXES:
+        assert [option for option in words.options if option.startswith(prefix)], prefix
+
+
 def test_keys_behind_a_template_are_judged():
     source = trust_as_template("{{ {'versoin': 1} }}")
     assert names({"celery_app_source": source})["problems"][0]["suggestion"] == "version"

@@ -60,6 +60,7 @@ def test_variable_that_resembles_none_is_refused_by_its_prefix():
         "celery_worker_declared",  # given by the role
         "celery_hosts",
         "celery_host",  # an inventory's own
+        "celery_hosts_file",
         "celery_queue",
         "celery_environment",
         "celery_exporter_port",  # of another collection
@@ -73,7 +74,7 @@ def test_other_variables_are_let_be(name):
     assert check({"web1": {name: None}}) == []
 
 
-@pytest.mark.parametrize("name", ["celery_host", "celery_hots"])
+@pytest.mark.parametrize("name", ["celery_host", "celery_hots", "celery_hosts_pattern"])
 def test_near_name_on_the_command_line_is_refused(name):
     (problem,) = check({"web1": {name: None}}, given=[name])
     assert problem.suggestion == "celery_hosts"
