@@ -92,6 +92,7 @@ def _declared(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _names(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_app_name` is part of units and paths, and `celery_app_module` is what `celery -A` takes."""
     problems = []
     if not re.match(r"[a-z][a-z0-9_-]*\Z", facts["name"]):
         problems.append(
@@ -115,6 +116,9 @@ def _names(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _scope(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_app_scope` and `celery_app_service_manager` fit each other; the scope `user` has an absolute
+    `celery_app_home`.
+    """
     problems = []
     for key, allowed in (("scope", ("system", "user")), ("service_manager", ("systemd", "supervisor"))):
         if facts[key] not in allowed:
@@ -150,6 +154,7 @@ def _scope(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _source(source: Any, is_directory: Callable[[str], bool], is_file: Callable[[str], bool]) -> list[Problem]:
+    """`celery_app_source` has a known type, and the keys that this type needs."""
     variable = "celery_app_source"
     kind = source.get("type") if isinstance(source, dict) else None
     if not isinstance(source, dict) or kind not in SOURCES:
@@ -180,6 +185,7 @@ def _source(source: Any, is_directory: Callable[[str], bool], is_file: Callable[
 
 
 def _on_controller(variable: str, path: Any, what: str, exists: Callable[[str], bool]) -> list[Problem]:
+    """A path of `celery_app_source` is absolute, and there on the controller."""
     path = os.path.expanduser(str(path))
     if not os.path.isabs(path):
         return [
@@ -203,6 +209,7 @@ def _on_controller(variable: str, path: Any, what: str, exists: Callable[[str], 
 
 
 def _broker(url: str) -> list[Problem]:
+    """`celery_app_broker_url` has the scheme of a broker that is supported."""
     found = scheme(url)
     if found in BROKER_SCHEMES and url.partition("://")[2]:
         return []

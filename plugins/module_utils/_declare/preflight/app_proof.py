@@ -71,6 +71,7 @@ def check_app_proof(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _import(info: dict[str, Any]) -> list[Problem]:
+    """The application imports in its virtual environment, as its user."""
     app = info.get("app") or {}
     if app.get("imported"):
         return []
@@ -86,6 +87,7 @@ def _import(info: dict[str, Any]) -> list[Problem]:
 
 
 def _fit(info: dict[str, Any]) -> list[Problem]:
+    """The versions of Celery, kombu and Python in the virtual environment fit each other."""
     fit = info.get("fit") or {}
     if fit.get("ok", True):
         return []
@@ -102,6 +104,7 @@ def _fit(info: dict[str, Any]) -> list[Problem]:
 
 
 def _peer(name: str, peer: dict[str, Any], variable: str) -> list[Problem]:
+    """Broker and result backend answer the application's user; a refusal names the layer that does not work."""
     # None stands for: there is none, or no check knows its type.
     if peer.get("reachable") is not False:
         return []
@@ -118,6 +121,7 @@ def _peer(name: str, peer: dict[str, Any], variable: str) -> list[Problem]:
 
 
 def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
+    """What a pool or a scheduler needs is in the virtual environment."""
     found = info.get("modules") or {}
     imported = (info.get("app") or {}).get("imported")
     wanted = {pool: f"the pool {pool}" for pool in facts["pools"] if pool in GREENLETS}
@@ -140,6 +144,7 @@ def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
 
 
 def _visibility(info: dict[str, Any], timeouts: dict[str, Any]) -> list[Problem]:
+    """On Redis, the hard limit is below the application's own `visibility_timeout`."""
     hard = integer(timeouts.get("hard"))
     visibility = integer((info.get("conf") or {}).get("visibility_timeout")) or VISIBILITY_TIMEOUT
     if hard is None or not is_redis((info.get("broker") or {}).get("url")) or hard < visibility:
@@ -156,6 +161,7 @@ def _visibility(info: dict[str, Any], timeouts: dict[str, Any]) -> list[Problem]
 
 
 def _heartbeat(info: dict[str, Any]) -> list[Problem]:
+    """The application leaves heartbeats on for RabbitMQ."""
     heartbeat = (info.get("conf") or {}).get("broker_heartbeat", "unknown")
     if not is_amqp((info.get("broker") or {}).get("url")) or heartbeat not in (0, None):
         return []

@@ -60,6 +60,7 @@ def check_beat(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _hosts(facts: dict[str, Any]) -> list[Problem]:
+    """An application has exactly one host that runs beat."""
     hosts = sorted(set(facts["hosts"]))
     if len(hosts) == 1:
         return []
@@ -75,6 +76,7 @@ def _hosts(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _scheduler(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_beat_scheduler` is a known one or a dotted path, and has the file or the Redis that it needs."""
     scheduler = facts["scheduler"]
     if scheduler not in SCHEDULERS and not re.match(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*\Z", scheduler):
         return [
@@ -110,6 +112,7 @@ def _scheduler(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _lock(facts: dict[str, Any]) -> list[Problem]:
+    """The lock of redbeat outlives a busy moment of the host."""
     lives = LOCK_INTERVALS * facts["max_interval"]
     if facts["scheduler"] != "redbeat" or lives == 0 or lives >= SHORT_LOCK:
         return []
@@ -124,6 +127,7 @@ def _lock(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _strays(facts: dict[str, Any]) -> list[Problem]:
+    """No other beat of the application runs on the host, also none inside a worker."""
     problems = []
     for stray in facts["strays"]:
         embedded = "a worker with an embedded beat (-B)" if stray.get("embedded_beat") else "a beat"

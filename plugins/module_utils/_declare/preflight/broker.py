@@ -71,12 +71,14 @@ def _addresses(bind: Any) -> list[str]:
 
 
 def _kind(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_broker_kind` is `redis` or `rabbitmq`."""
     if facts["kind"] in KINDS:
         return []
     return [refuse("celery_broker_kind", repr(facts["kind"]), "redis or rabbitmq", "choose one of them")]
 
 
 def _scope(facts: dict[str, Any]) -> list[Problem]:
+    """The scope `user` has Redis, and an application in that scope."""
     if facts["scope"] == "system":
         return []
     if facts["kind"] == "rabbitmq":
@@ -101,6 +103,7 @@ def _scope(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _bind(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_broker_bind` has IP addresses."""
     addresses = [address for address in _addresses(facts["bind"]) if address]
     if addresses and all(ADDRESS.fullmatch(address) for address in addresses):
         return []
@@ -115,6 +118,7 @@ def _bind(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _memory(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_broker_maxmemory` is a size."""
     if SIZE.fullmatch(facts["maxmemory"]):
         return []
     return [
@@ -128,6 +132,9 @@ def _memory(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _password(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_broker_password` is set, is no placeholder, is not too short for addresses that others reach, and fits
+    into configuration files.
+    """
     # The password itself is never part of a message.
     variable = "celery_broker_password"
     password = facts["password"]
@@ -161,6 +168,7 @@ def _password(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _port(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_broker_port` is a port."""
     if facts.get("port") is None:
         return []
     port = integer(facts["port"])
@@ -174,6 +182,7 @@ def _port(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _eviction(facts: dict[str, Any]) -> list[Problem]:
+    """Redis throws no message away when its memory is full."""
     if facts["kind"] != "redis" or facts["maxmemory_policy"] == "noeviction":
         return []
     return [

@@ -96,7 +96,7 @@ STOPPING = "https://docs.celeryq.dev/en/stable/userguide/workers.html#stopping-t
 
 
 def command_problems(variable: str, environment: Any, declared: dict[str, str] | None = None) -> list[Problem]:
-    """Refuse names that would change what the celery command does.
+    """An environment has no name by which the `celery` command would do something else than is declared.
 
     declared: by what a name is to be set with (a value of INSTEAD) the value that is declared there. A name that says the
     same is left alone, for the application may read it. No value is shown: it may be a URL with a password.

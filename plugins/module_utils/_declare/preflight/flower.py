@@ -56,6 +56,7 @@ def check_flower(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _access(facts: dict[str, Any]) -> list[Problem]:
+    """Flower asks for a password, or was told that it need not; without one it listens on loopback."""
     if facts["basic_auth"]:
         return []
     if not facts["allow_unauthenticated"]:
@@ -80,6 +81,7 @@ def _access(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _entries(entries: Any) -> list[Problem]:
+    """Each entry of `celery_flower_basic_auth` is `user:password`, without what Flower splits at, and no placeholder."""
     remedy = "write each entry as user:password, and keep the password in a vault"
     if isinstance(entries, str):
         entries = entries.split(",")
@@ -112,6 +114,9 @@ def _entries(entries: Any) -> list[Problem]:
 
 
 def _options(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_flower_port`, `celery_flower_max_tasks`, `celery_flower_url_prefix` and `celery_flower_db` are what
+    Flower can use.
+    """
     problems = []
     port = integer(facts["port"])
     if port is None or not 1 <= port <= 65535:
@@ -154,6 +159,7 @@ def _options(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _broker_api(facts: dict[str, Any]) -> list[Problem]:
+    """`celery_flower_broker_api` is a URL of RabbitMQ's management API, and set for RabbitMQ only."""
     url = facts["broker_api"]
     if not url:
         return []

@@ -118,6 +118,7 @@ def check_instances(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _no_instances(variable: str, instances: Any) -> list[Problem]:
+    """`celery_worker_instances` is a list of dicts."""
     remedy = "write one entry for each worker, for example {name: w1, queues: [default]}"
     if not isinstance(instances, (list, tuple)):
         return [refuse(variable, value_in_words(instances), "a list of dicts", remedy)]
@@ -129,6 +130,7 @@ def _no_instances(variable: str, instances: Any) -> list[Problem]:
 
 
 def _defaults(defaults: Any) -> list[Problem]:
+    """`celery_worker_defaults` is a dict."""
     if isinstance(defaults, dict):
         return []
     return [
@@ -150,6 +152,7 @@ def memory_bytes(size: Any) -> int | None:
 
 
 def _names(variable: str, instances: Any, host: str) -> list[Problem]:
+    """The names of instances are part of nodes and units, and unique on their host."""
     problems = []
     names = [str(instance.get("name") or "") for instance in instances]
     for position, name in enumerate(names):
@@ -176,6 +179,9 @@ def _names(variable: str, instances: Any, host: str) -> list[Problem]:
 
 
 def _host(instances: Any, host: str, broker_url: str) -> list[Problem]:
+    """A host is not called localhost in the inventory while its broker is elsewhere: all such hosts have the same
+    nodes.
+    """
     brokers = hosts_of(broker_url) if is_readable(broker_url, is_list=True) else []
     remote = [broker for broker in brokers if broker and not is_loopback(broker)]
     if not instances or not remote or not is_loopback(host):
@@ -193,6 +199,7 @@ def _host(instances: Any, host: str, broker_url: str) -> list[Problem]:
 
 
 def _queues(where: str, instance: dict[str, Any]) -> list[Problem]:
+    """An instance names the queues that it consumes."""
     queues = instance.get("queues")
     expected = "a list with at least one queue"
     if isinstance(queues, (list, tuple)) and queues:
@@ -219,6 +226,7 @@ def _queues(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _choices(where: str, instance: dict[str, Any]) -> list[Problem]:
+    """`pool`, `loglevel` and `state` of an instance are known ones."""
     problems = []
     chosen = (
         ("pool", instance["pool"], POOLS),
@@ -234,6 +242,7 @@ def _choices(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _numbers(where: str, instance: dict[str, Any]) -> list[Problem]:
+    """Numbers of an instance are whole numbers, 1 or more."""
     # Celery reads --prefetch-multiplier=0 as "not given": no limit can only be set in the application.
     return [
         refuse(
@@ -248,6 +257,7 @@ def _numbers(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _switches(where: str, instance: dict[str, Any]) -> list[Problem]:
+    """Switches of an instance are true or false."""
     return [
         refuse(f"{where}.{key}", repr(instance[key]), "true or false", f"correct {key}, or leave it out")
         for key in SWITCHES
@@ -256,6 +266,7 @@ def _switches(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _pool(where: str, instance: dict[str, Any]) -> list[Problem]:
+    """`concurrency` and the limits of child processes fit the pool."""
     problems = []
     pool = instance["pool"]
     if pool == "solo" and (integer(instance["concurrency"]) or 1) > 1:
@@ -284,6 +295,9 @@ def _pool(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _autoscale(where: str, instance: dict[str, Any]) -> list[Problem]:
+    """`autoscale` has two numbers, a pool that can grow, and neither `concurrency` nor `max_tasks_per_child` beside
+    it.
+    """
     if instance["autoscale"] is None:
         return []
     where_autoscale = f"{where}.autoscale"
@@ -337,6 +351,7 @@ def _autoscale(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _memory(where: str, instance: dict[str, Any]) -> list[Problem]:
+    """`memory_max` and `memory_high` are sizes, in this order."""
     problems = []
     sizes = {}
     for key in ("memory_max", "memory_high"):
@@ -367,6 +382,7 @@ def _memory(where: str, instance: dict[str, Any]) -> list[Problem]:
 
 
 def _children(where: str, instance: dict[str, Any], most: int | None) -> list[Problem]:
+    """All child processes together stay below `memory_max`."""
     kib = integer(instance.get("max_memory_per_child"))
     bounds = autoscale_bounds(instance["autoscale"]) if instance["autoscale"] else None
     children = bounds[0] if bounds else integer(instance["concurrency"])
@@ -383,6 +399,7 @@ def _children(where: str, instance: dict[str, Any], most: int | None) -> list[Pr
 
 
 def _extra_args(where: str, instance: dict[str, Any]) -> list[Problem]:
+    """`extra_args` has no option that a variable sets, no beat, and nothing that leaves the foreground."""
     arguments = instance.get("extra_args")
     if not _given(arguments):
         return []
@@ -439,6 +456,7 @@ def _option(argument: str) -> str:
 
 
 def _time_limits(variable: str, instances: Any) -> list[Problem]:
+    """The pools of the instances enforce the time limits."""
     named = [f"{one['name']} ({one['pool']})" for one in instances if one["pool"] in PARTLY_LIMITED]
     if not named:
         return []

@@ -121,6 +121,7 @@ def _unknown_keys(place: str, value: Any, keys: dict[str, Any]) -> Iterator[tupl
 
 
 def _key(place: str, key: str, keys: tuple[str, ...], where: str) -> Problem:
+    """Each key of a variable that takes certain keys is one of these."""
     near = _near(key, keys, NEAR_KEY)
     return refuse(
         f"{place}.{key}",
@@ -132,6 +133,7 @@ def _key(place: str, key: str, keys: tuple[str, ...], where: str) -> Problem:
 
 
 def _variable(name: str, where: str, vocabulary: Vocabulary) -> Problem:
+    """Each variable that looks like one of the collection's is one."""
     prefix = vocabulary.prefix(name)
     near = vocabulary.nearest(name)
     own = f"; a variable of your own needs a name that does not begin with {prefix}" if prefix else ""

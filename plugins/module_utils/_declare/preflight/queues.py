@@ -33,6 +33,7 @@ def check_queues(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _nobody_consumes(facts: dict[str, Any]) -> list[Problem]:
+    """Each queue that the application names is consumed by an instance."""
     consumed = set(facts["consumed"]).union(*(instance.get("queues") or [] for instance in facts["instances"]))
     alone = sorted(set(facts["app_queues"]) - consumed)
     if not alone:
@@ -50,6 +51,7 @@ def _nobody_consumes(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _not_declared(facts: dict[str, Any]) -> list[Problem]:
+    """An application that creates no queues declares those that the instances consume."""
     if facts["create_missing"]:
         return []
     declared = set(facts["task_queues"]) or set(facts["app_queues"])

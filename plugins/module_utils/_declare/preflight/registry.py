@@ -155,7 +155,10 @@ def scheme(url: Any) -> str:
 
 
 def url_problems(variable: str, url: str, is_list: bool = False) -> list[Problem]:
-    """Judge a URL that may hold a password, and show no part of it. With is_list it may be several, with semicolons."""
+    """The password of a URL is encoded, so that no client misreads it.
+
+    No part of it is shown. With is_list it may be several URLs, with semicolons.
+    """
     if re.search(r"\s", url):
         actual = "a URL with a space or a line break in it"
     elif not is_readable(url, is_list):
@@ -196,7 +199,10 @@ def is_placeholder(password: str) -> bool:
 
 
 def environment_problems(variable: str, environment: Any, reserved: dict[str, str]) -> list[Problem]:
-    """Judge a dict that becomes an environment file. reserved: key -> the variable that sets it, '' for none."""
+    """An environment has names and values that its file can hold, and none that a variable of the collection sets.
+
+    reserved: key -> the variable that sets it, '' for none.
+    """
     if not environment:
         return []
     if not isinstance(environment, dict):

@@ -29,7 +29,7 @@ FACTS: dict[str, Any] = {
 
 
 def check_removal(facts: dict[str, Any]) -> list[Problem]:
-    """Refuse a list of instances that leaves fewer than half of the running workers, or that is empty."""
+    """A list of instances is not empty, and leaves at least half of the workers that run on the host."""
     if facts["is_allowed"]:
         return []
     running = sorted({process["node"] for process in facts["processes"] if _is_worker_of(facts["app"], process)})

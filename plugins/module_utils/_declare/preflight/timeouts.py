@@ -68,7 +68,7 @@ def resolve(value: Any, presets: dict[str, dict[str, int]] | None = None) -> dic
 
 
 def check_timeouts(facts: dict[str, Any]) -> list[Problem]:
-    """Refuse limits that cannot work together."""
+    """`celery_app_timeouts` is a preset, or all four limits in seconds."""
     variable = facts["variable"]
     try:
         limits = resolve(facts["value"])
@@ -87,6 +87,7 @@ def check_timeouts(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _order(variable: str, limits: dict[str, int], min_gap: int) -> list[Problem]:
+    """operation < soft < hard < stop, with `celery_app_timeouts_min_gap` seconds between them."""
     problems = []
     for earlier, later in zip(STEPS, STEPS[1:]):
         gap = limits[later] - limits[earlier]
@@ -103,6 +104,7 @@ def _order(variable: str, limits: dict[str, int], min_gap: int) -> list[Problem]
 
 
 def _visibility(variable: str, hard: int, facts: dict[str, Any]) -> list[Problem]:
+    """On Redis, the hard limit is below `celery_app_visibility_timeout`."""
     visibility = facts["visibility_timeout"]
     if not is_redis(facts.get("broker_url")) or hard < visibility:
         return []
