@@ -86,6 +86,7 @@ class ActionModule(ActionBase):
         return {
             "vocabulary": words,
             "given": set(load_extra_vars(self._loader)),
+            "groups": task_vars["groups"] if facts["hosts"] else {},
             "inventory": {host: self._shapes(variables, words) for host, variables in hosts.items()},
         }
 

@@ -38,6 +38,8 @@ options:
           - Looked at are the names that begin with a role's name and an underscore, or as those of C(canary), C(diagnose),
             C(purge), C(rolling_restart) and C(scale) do, and those that are nearly such a name; on the command line, also those
             that are nearly the name of any variable of a playbook.
+          - With O(checks.names.hosts), a group that has nearly the name of C(celery_workers), or of another group that the playbooks
+            act on, and whose hosts are in none of these, is refused, too.
         type: dict
         suboptions:
           roles:

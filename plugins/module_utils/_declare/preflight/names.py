@@ -26,8 +26,11 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
 # Variables whose keys are those of another one.
 SAME_KEYS = {"celery_worker_defaults": "celery_worker_instances"}
 
-# How near a name must be to be the one that was meant: as a whole, without its prefix, as a key. 1 is equal.
-NEAR_NAME, NEAR_REST, NEAR_KEY = 0.92, 0.7, 0.6
+# The groups whose hosts the playbooks act on.
+GROUPS = ("celery_broker", "celery_workers", "celery_beat", "celery_flower")
+
+# How near a name must be to be the one that was meant: as a whole, without its prefix, as a key, as a group. 1 is equal.
+NEAR_NAME, NEAR_REST, NEAR_KEY, NEAR_GROUP = 0.92, 0.7, 0.6, 0.85
 
 FACTS: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "default": []},
@@ -84,7 +87,7 @@ def check_names(facts: dict[str, Any]) -> list[Problem]:
     """Refuse variables and keys that nothing of the collection reads.
 
     Beside FACTS, the action gives ``vocabulary``; ``inventory``, by host its variables, with the value of those that have
-    keys; and ``given``, the names of what is given on the command line.
+    keys; ``given``, the names of what is given on the command line; and ``groups``, by name their hosts.
     """
     vocabulary, given = facts["vocabulary"], facts["given"]
     variables: dict[str, list[str]] = {}
@@ -96,6 +99,7 @@ def check_names(facts: dict[str, Any]) -> list[Problem]:
             for unknown in _unknown_keys(name, value, vocabulary.keys(name)):
                 keys.setdefault(unknown, []).append(host)
     problems = [
+        *_groups(facts["groups"]),
         *(_key(*unknown, _where(unknown[0], hosts, given)) for unknown, hosts in sorted(keys.items())),
         *(_variable(name, _where(name, hosts, given), vocabulary) for name, hosts in sorted(variables.items())),
     ]
@@ -118,6 +122,26 @@ def _unknown_keys(place: str, value: Any, keys: dict[str, Any]) -> Iterator[tupl
                 yield place, str(key), tuple(sorted(keys))
             else:
                 yield from _unknown_keys(f"{place}.{key}", held, keys[key].get("options") or {})
+
+
+def _groups(groups: dict[str, list[str]]) -> list[Problem]:
+    """No group has nearly the name of one that the playbooks act on, with hosts that are in none of these."""
+    reached = {host for group in GROUPS for host in groups.get(group, [])}
+    problems = []
+    for group in sorted(set(groups) - set(GROUPS)):
+        left_out = sorted(set(groups[group]) - reached)
+        near = _near(group, GROUPS, NEAR_GROUP)
+        if near and left_out:
+            problems.append(
+                refuse(
+                    f"the group {group}",
+                    f"a group that no playbook acts on, with {some_of(left_out)}",
+                    f"hosts in the groups {listing(GROUPS)}",
+                    f"rename it to {near}, or put its hosts into one of these groups",
+                    suggestion=near,
+                )
+            )
+    return problems
 
 
 def _key(place: str, key: str, keys: tuple[str, ...], where: str) -> Problem:

@@ -123,7 +123,7 @@ def test_unknown_variables_of_a_role_are_refused():
 
 def test_names_of_all_hosts_are_judged_by_all_roles():
     hosts = {"web1": {"celery_app_nmae": 1}, "web2": {"celery_app_source": {"versoin": 1}}}
-    result = names({"hostvars": hosts}, hosts=["web1", "web2"])
+    result = names({"hostvars": hosts, "groups": {}}, hosts=["web1", "web2"])
     assert [problem["variable"] for problem in result["problems"]] == ["celery_app_source.versoin", "celery_app_nmae"]
     assert "celery_app_source.versoin: did you mean version?" in result["msg"]
     assert "set for web2" in result["msg"]

@@ -22,8 +22,8 @@ ROLES = ("celery_app", "celery_health", "celery_heal", "celery_worker")
 VOCABULARY = Vocabulary(OPTIONS, frozenset({"celery_worker_declared"}), {f"{role}_": role for role in ROLES})
 
 
-def check(inventory, given=()):
-    return check_names({"vocabulary": VOCABULARY, "inventory": inventory, "given": set(given)})
+def check(inventory, given=(), groups=None):
+    return check_names({"vocabulary": VOCABULARY, "inventory": inventory, "given": set(given), "groups": groups or {}})
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,22 @@ def test_problem_of_many_hosts_comes_once():
 def test_problems_with_a_suggestion_come_first():
     problems = check({"web1": {"celery_app_zzz": None, "celery_worker_instance": None}})
     assert [problem.variable for problem in problems] == ["celery_worker_instance", "celery_app_zzz"]
+
+
+@pytest.mark.parametrize(("group", "meant"), [("celery_worker", "celery_workers"), ("celery_flowers", "celery_flower")])
+def test_group_that_is_misspelt_is_refused(group, meant):
+    (problem,) = check({}, groups={group: ["web1"], "celery": ["web1", "web2"], "celery_workers": ["web2"]})
+    assert (problem.level, problem.variable, problem.suggestion) == ("refuse", f"the group {group}", meant)
+    assert "with web1" in problem.actual
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"celery_workers": ["web1"], "celery_workers_eu": ["web1"]},
+        {"celery_workers": ["web1"], "celery": ["web1", "db1"], "celery_exporters": ["db1"], "all": ["web1", "db1"]},
+        {"celery_worker": []},
+    ],
+)
+def test_other_groups_are_let_be(groups):
+    assert check({}, groups=groups) == []
