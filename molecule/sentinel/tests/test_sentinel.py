@@ -58,6 +58,20 @@ def new_process_is_well(service, old):
     assert not service.host.on.file(f"/proc/{old}").exists
 
 
+def test_worker_survives_a_restart_by_sighup(host):
+    """Celery starts it anew in the same process, and the watchdog, of 25 s, has to hear of that one."""
+    worker = next(iter(host.workers))
+    wait_for(lambda: is_well(worker), f"{worker.name} is well")
+    old, ready_at = worker.pid, worker.heartbeat["ready_at"]
+    signal(worker, "HUP")
+    wait_for(lambda: (worker.heartbeat["ready_at"] or 0) > ready_at, f"{worker.name} is ready again")
+    wait_for(
+        lambda: worker.heartbeat["written_at"] > worker.heartbeat["ready_at"] + WATCHDOG + 15,
+        "the watchdog had its time",
+    )
+    assert (worker.pid, is_well(worker)) == (old, True)
+
+
 def aborted_with_a_traceback(service):
     """After it was stopped, by whoever watches it: systemd, or the listener that stands in for it under supervisor."""
     old = stopped(service.host)[service.name]

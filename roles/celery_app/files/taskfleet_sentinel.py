@@ -22,6 +22,7 @@ import _socket
 import contextlib
 import json
 import os
+import signal
 import struct
 import sys
 import threading
@@ -208,9 +209,9 @@ class Notifier:
     """sd_notify(3). Takes the variables out of the environment: no task has any business with them."""
 
     def __init__(self, environment):
-        path = environment.pop("NOTIFY_SOCKET", "")
-        environment.pop("WATCHDOG_USEC", None)
-        environment.pop("WATCHDOG_PID", None)
+        names = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+        self.taken = {name: environment.pop(name) for name in names if name in environment}
+        path = self.taken.get("NOTIFY_SOCKET", "")
         self.address = "\0" + path[1:] if path.startswith("@") else path
         self.socket = None
 
@@ -224,6 +225,17 @@ class Notifier:
             self.socket.sendto("\n".join(lines).encode("utf-8", "replace"), self.address)
         except OSError as error:
             complain("systemd cannot be notified", error)
+
+    def ready(self):
+        """What says that the service is ready, and that its watchdog counts, which a restart by SIGHUP has stopped."""
+        usec = self.taken.get("WATCHDOG_USEC")
+        return ["READY=1", "WATCHDOG_USEC=%s" % usec] if usec else ["READY=1"]
+
+    def hand_over(self, environment):
+        """For the program that takes the place of this one: its import may take longer than the watchdog waits."""
+        if "WATCHDOG_USEC" in self.taken:
+            self("WATCHDOG_USEC=0")
+        environment.update(self.taken)
 
 
 notify = Notifier(os.environ)
@@ -359,7 +371,7 @@ class Reporter:
         status = status_line(heartbeat)
         if heartbeat["ready_at"] is not None and not self.ready_sent:
             self.ready_sent = True
-            lines.append("READY=1")
+            lines += self.notify.ready()
         if extend:
             lines.append("EXTEND_TIMEOUT_USEC=30000000")
         if status != self.status:
@@ -559,6 +571,7 @@ class LoopWatch:
         self.stand_aside = stand_aside
         self.timer = None
         self.owes_since = None
+        self.is_restarting = False
 
     @guarded("the loop's turns cannot be seen")
     def on_connected(self, consumer):
@@ -597,6 +610,20 @@ class LoopWatch:
         notes.turned_at = now
         notes.phase, notes.phase_since = "ready", now
         notes.ready_at = time.time()
+        self.watch_restart()
+
+    def watch_restart(self):
+        """On SIGHUP Celery drains the worker, and starts it anew in the same process, without a signal of its own."""
+        restart = signal.getsignal(signal.SIGHUP)
+        if not callable(restart) or threading.current_thread() is not threading.main_thread():
+            return
+
+        def on_restart(number, frame):
+            self.is_restarting = True
+            self.notes.phase, self.notes.phase_since = "draining", time.monotonic()
+            restart(number, frame)
+
+        signal.signal(signal.SIGHUP, on_restart)
 
     @guarded("draining cannot be observed")
     def on_draining(self):
@@ -962,6 +989,8 @@ def attach(worker):
     def on_end(**_):
         if worker.observer is not None:
             worker.observer.stop.set()
+        if worker.loop.is_restarting:
+            worker.notify.hand_over(os.environ)
 
     worker.app.steps["consumer"].add(make_step(worker.loop))
     Panel.data[COMMAND] = proof
@@ -971,8 +1000,8 @@ def attach(worker):
         (signals.worker_shutting_down, lambda **_: worker.loop.on_draining()),
         (signals.worker_shutdown, on_end),
     ]
-    for signal, receiver in worker.receivers:
-        signal.connect(receiver, weak=False)
+    for sent, receiver in worker.receivers:
+        sent.connect(receiver, weak=False)
     worker.loop.driver = worker.app.connection_for_read().transport.driver_type
 
 

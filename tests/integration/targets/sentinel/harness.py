@@ -310,7 +310,7 @@ class Process:
             **environment,
         }
         with self.log.open("wb") as log:
-            argv = [python, "-m", "celery", "-A", "watched", *words]
+            argv = [python, str(Path(python).with_name("celery")), "-A", "watched", *words]
             self.process = subprocess.Popen(
                 argv, env=self.environment, stdout=log, stderr=log, cwd=directory, start_new_session=True
             )

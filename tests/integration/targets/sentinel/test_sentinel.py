@@ -108,6 +108,28 @@ def test_ready_busy_and_drain(start, broker, release, pool, tmp_path):
     assert "taskfleet_sentinel:" not in worker.log.read_text()
 
 
+@pytest.mark.parametrize("release", PYTHONS)
+def test_restart_by_sighup_keeps_the_word_with_systemd(start, redis, release, tmp_path):
+    """Celery drains the worker, and then starts it anew in the same process: systemd has to hear of it again."""
+    manager = Manager(tmp_path)
+    worker = start("prefork", release, redis.url(), NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="30000000")
+    first = worker.wait_for("ready", state="ready", problem="")
+    wait_for(lambda: manager.heard("WATCHDOG=1"), "systemd hears that it works")
+    release_it = tmp_path / "release"
+    worker.run(f"app.send_task('watched.hold', args=[{str(release_it)!r}], queue='default')")
+    worker.wait_for("a task runs", active_count=1)
+    worker.process.send_signal(signal.SIGHUP)
+    worker.wait_for("it drains", state="draining", problem="")
+    assert manager.heard("STOPPING=1") == 0
+    release_it.touch()
+    wait_for(lambda: manager.heard("WATCHDOG_USEC=0"), "its watchdog is stopped")
+    again = worker.wait_for("ready again", state="ready", problem="", completed_total=0)
+    assert (again["pid"], again["ready_at"] > first["ready_at"]) == (first["pid"], True)
+    wait_for(lambda: manager.heard("READY=1") == 2, "systemd hears that it is ready again")
+    assert manager.heard("WATCHDOG_USEC=30000000") == 2
+    assert worker.works(2)
+
+
 @pytest.mark.parametrize(("release", "pool"), combinations())
 def test_blocked_loop(start, broker, release, pool, tmp_path):
     manager = Manager(tmp_path)
