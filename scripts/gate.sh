@@ -42,7 +42,8 @@ gate_antsibull() {
         --validate-collection-refs all --disallow-unknown-collection-refs .cache/tree-docs
 }
 
-# What a user has after `ansible-galaxy collection install`: the playbooks are found there, and the example passes preflight.
+# What a user has after `ansible-galaxy collection install`: the playbooks are found there, and preflight accepts the example
+# and the README's inventory.
 gate_artifact() {
     local installed=$PWD/.cache/artifact/ansible_collections/taskfleet/celery playbooks
     rm -rf .cache/artifact
@@ -59,11 +60,15 @@ gate_artifact() {
 - hosts: celery
   gather_facts: false
   tasks:
-    - ansible.builtin.include_role: {name: taskfleet.celery.celery_app, tasks_from: preflight.yml}
-    - ansible.builtin.include_role: {name: taskfleet.celery.celery_worker, tasks_from: preflight.yml}
-      when: inventory_hostname in groups['celery_workers']
+    - ansible.builtin.include_role: {name: taskfleet.celery.celery_app, tasks_from: preflight}
+    - ansible.builtin.include_role: {name: "taskfleet.celery.{{ item }}", tasks_from: preflight}
+      loop: "{{ {'celery_workers': 'celery_worker', 'celery_beat': 'celery_beat', 'celery_flower': 'celery_flower'}
+        | dict2items | selectattr('key', 'in', group_names) | map(attribute='value') | list }}"
 PLAYBOOK
     ansible-playbook --inventory "$installed/inventories/example" preflight.yml
+    awk '/^celery:$/ {found = 1} /^[^c ]/ {found = 0} found' "$installed/README.md" >hosts.yml
+    ansible-playbook --inventory hosts.yml preflight.yml \
+        --extra-vars '{"vault_secret_key": "a", "vault_redis_password": "b/c#d", "vault_flower_password": "d"}'
 }
 
 gate_importer() {

@@ -54,6 +54,35 @@ def test_readme_names_the_lines_of_ansible_core_that_are_run():
     assert f"ansible-core {lines[0]} to {lines[-1]}." in (ROOT / "README.md").read_text()
 
 
+def test_readme_names_the_versions_that_are_tested():
+    matrix = re.findall(r'^    "(3\.\d+): (.+)"$', (ROOT / "scripts/versions.sh").read_text(), re.MULTILINE)
+    celery = sorted({line for _python, lines in matrix for line in lines.split()})
+    readme = (ROOT / "README.md").read_text()
+    assert f"| Celery | {celery[0]} to {celery[-1]}, " in readme
+    assert f"| Python of the application | {matrix[0][0]} to {matrix[-1][0]}; " in readme
+    suites = {"12": "bookworm", "13": "trixie"}
+    assert f"(default: {' '.join(suites.values())})" in (ROOT / "scripts/images.sh").read_text()
+    assert f"| Hosts | Debian {' and '.join(suites)}, " in readme
+    broker = load("roles/celery_broker/defaults/main.yml")["celery_broker_package"]
+    assert f"uses Valkey {re.findall(r'>=([0-9.]+)', broker)[0]} |" in readme
+
+
+def test_readme_says_how_to_install_what_is_built():
+    galaxy = load("galaxy.yml")
+    readme = (ROOT / "README.md").read_text()
+    assert f"  - name: {galaxy['repository']}.git\n    type: git\n" in readme
+    assert f"  - name: ./{galaxy['namespace']}-{galaxy['name']}-{galaxy['version']}.tar.gz\n    type: file\n" in readme
+
+
+def test_readme_has_a_whole_inventory():
+    [text] = re.findall(r"^```yaml\n(celery:\n.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    fleet = yaml.safe_load(text)["celery"]
+    assert set(fleet["children"]) == {"celery_workers", "celery_beat", "celery_flower"}
+    for role in ("celery_app", "celery_worker", "celery_beat", "celery_flower"):
+        options = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+        assert {name for name in fleet["vars"] if name.startswith(f"{role}_")} <= set(options)
+
+
 def test_every_file_of_rules_has_a_test_of_its_name():
     rules, tests = "plugins/module_utils/{0}", "tests/unit/plugins/module_utils/{0}"
     judged, topics = "_judge/rules", "_declare/preflight"
