@@ -29,6 +29,7 @@ RULES = ROOT / "plugins/module_utils/_declare/preflight"
 MOMENTS = {
     "main": "at the beginning of every playbook, once for all hosts",
     "preflight": "in the playbook `check`, with which `deploy` begins",
+    "supported": "in the playbook `check`, by a look at the host",
     "removal": "in the playbook `check`, by a look at the processes of the host",
     "prove": "by `deploy` on the host, with the code installed and before a service or what it reads is changed",
 }

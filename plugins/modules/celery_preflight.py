@@ -52,6 +52,18 @@ options:
             type: list
             elements: str
             default: []
+      system:
+        description: The operating system of the host is one that the roles can install on.
+        type: dict
+        suboptions:
+          os_release:
+            description: Content of C(/etc/os-release) of the host.
+            type: str
+            required: true
+          error:
+            description: Why it could not be read.
+            type: str
+            default: ""
       timeouts:
         description:
           - The limits of a task, in the order operation, soft, hard, stop, each above the one before it.
