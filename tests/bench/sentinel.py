@@ -112,7 +112,7 @@ def probe_text(directory):
         celery_app_config_dir=str(directory),
         celery_app_scope="user",
         inventory_hostname="bench",
-        celery_worker_healthcheck={"timeout": 30, "retries": 5, "start_period": 30},
+        __celery_worker_healthcheck={"timeout": 30, "retries": 5, "start_period": 30},
     )
 
 

@@ -68,12 +68,12 @@ def _templates(value, condition, argument):
 
 
 def untyped(text, is_argument, kinds):
-    """The variables of a template that are used without their type."""
+    """The variables of a template that are used without their type; a private one of the same name is laid over its defaults."""
     tree = jinja2.Environment(extensions=["jinja2.ext.do"]).parse(text)
     parents = {id(child): node for node in [tree, *tree.find_all(ast.Node)] for child in node.iter_child_nodes()}
     problems = []
     for node in tree.find_all((ast.Name, ast.Getattr, ast.Getitem)):
-        kind = kinds.get(dotted(node))
+        kind = kinds.get(dotted(node).lstrip("_"))
         above = ancestors(node, parents)
         if kind == "bool" and not (is_bool(above) or (is_argument and is_whole(above))):
             problems.append(dotted(node))

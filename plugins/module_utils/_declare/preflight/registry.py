@@ -26,7 +26,19 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.values im
 REFUSE = "refuse"
 WARN = "warn"
 
-TOPICS = ("app", "app_proof", "beat", "broker", "flower", "instances", "names", "queues", "removal", "system", "timeouts")
+TOPICS = (
+    "app",
+    "app_proof",
+    "beat",
+    "broker",
+    "flower",
+    "instances",
+    "names",
+    "queues",
+    "removal",
+    "system",
+    "timeouts",
+)
 
 PACKAGE = "ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight"
 
