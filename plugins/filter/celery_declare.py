@@ -14,6 +14,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance
     expected,
     instances,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import limit_environment
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import refused
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services import (
     beat_environment,
@@ -34,6 +35,7 @@ class FilterModule:
             "celery_instances": instances,
             "celery_environments": environments,
             "celery_expected": expected,
+            "celery_limit_environment": limit_environment,
             "celery_worker_services": as_filter(worker_services),
             "celery_beat_environment": beat_environment,
             "celery_flower_environment": flower_environment,

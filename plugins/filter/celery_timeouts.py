@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import resolve
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import resolve
 
 
 def celery_timeouts(value: Any) -> dict[str, int]:

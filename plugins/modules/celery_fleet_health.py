@@ -85,7 +85,8 @@ options:
         choices: [started, stopped]
         default: started
       limits:
-        description: The seconds V(soft), V(hard) and V(stop) that a task, and the end of the worker, may take.
+        description: The seconds V(soft), V(hard) and V(stop) that a task, and the end of the worker, may take. V(stop) alone where the
+          application sets the limits of its tasks; V(soft_shutdown) where the worker gives them that long on QUIT.
         type: dict
       remote_control:
         description: Whether it listens to remote control.

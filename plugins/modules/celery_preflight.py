@@ -75,7 +75,9 @@ options:
             type: str
             default: celery_app_timeouts
           value:
-            description: Name of a preset (V(default), V(slow), V(fast)), or a dict of the four limits in seconds.
+            description:
+              - Name of a preset (V(default), V(slow), V(fast)), V(none) where the application sets its own, a dict of the four
+                limits in seconds, or one of C(stop) alone.
             type: raw
             required: true
           min_gap:
@@ -138,9 +140,14 @@ options:
             type: dict
             required: true
           timeouts:
-            description: The four limits in seconds. The hard limit is compared with the application's own settings.
+            description: The limits in seconds. The hard limit is compared with the application's own settings.
             type: dict
             default: {}
+          instances:
+            description: The instances of this host, for their own limits and what they need of Celery.
+            type: list
+            elements: dict
+            default: []
           pools:
             description: Pools that the workers of the host use.
             type: list
@@ -175,10 +182,22 @@ options:
             description: Name of the host, of which each node's name has a part.
             type: str
             required: true
+          timeouts:
+            description: Value of C(celery_app_timeouts), for instances that have no limits of their own.
+            type: raw
+            default: default
+          min_gap:
+            description: Least distance between two limits, in seconds.
+            type: int
+            default: 30
           broker_url:
-            description: URL of the broker. Only its hosts count.
+            description: URL of the broker. Only its scheme and its hosts count.
             type: str
             default: ""
+          visibility_timeout:
+            description: The application's visibility timeout on Redis, in seconds.
+            type: int
+            default: 3600
       queues:
         description: The queues that the application names, against the queues that somebody consumes.
         type: dict

@@ -49,6 +49,10 @@ options:
         description: Seconds from TERM to QUIT.
         type: float
         default: 300
+      soft_shutdown:
+        description: Seconds that a worker gives its tasks on QUIT, its C(worker_soft_shutdown_timeout), before O(quit_patience).
+        type: int
+        default: 0
       start_timeout:
         description: Seconds that its start may take.
         type: int
@@ -139,6 +143,7 @@ def main():
         "service": {"type": "str", "required": True},
         "action": {"type": "str", "choices": ["restart", "start", "stop", "stacks"], "default": "restart"},
         "patience": {"type": "float", "default": 300},
+        "soft_shutdown": {"type": "int", "default": 0},
         "start_timeout": {"type": "int", "default": 60},
     }
     module = AnsibleModule(

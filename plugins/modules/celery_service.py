@@ -163,7 +163,7 @@ options:
         type: str
         default: "0644"
   remove_timeout:
-    description: Seconds that the stop of a service that is no longer declared may take.
+    description: Seconds that the stop of a service that is no longer declared may take, where its file does not say.
     type: int
     default: 300
   step:

@@ -32,6 +32,12 @@ def test_pool(worker):
     assert POOLS[worker.instance] in pool["implementation"]
 
 
+FILES = {
+    "systemd": ("/etc/systemd/system", "TimeoutStopSec", ".service"),
+    "supervisor": ("/etc/supervisor/conf.d", "stopwaitsecs", ".conf"),
+}
+
+
 def test_concurrency_and_prefetch(worker_host):
     node = f"prefork@{worker_host.name}"
     stats = worker_host.answers("stats", node)[node]
@@ -44,6 +50,27 @@ def test_autoscale(worker_host):
     node = f"scaled@{worker_host.name}"
     scaler = worker_host.answers("stats", node)[node]["autoscaler"]
     assert (scaler["max"], scaler["min"]) == (3, 1)
+
+
+def test_instance_has_its_own_limits(worker_host):
+    node = f"scaled@{worker_host.name}"
+    assert worker_host.call("timeouts", queue="reports")["environment"] == {
+        "ANSIBLE_PLAYBOOK_TIMEOUT": "300",
+        "CELERY_OPERATION_TIMEOUT": "300",
+        "CELERY_TASK_SOFT_TIME_LIMIT": "400",
+        "CELERY_TASK_HARD_TIME_LIMIT": "500",
+    }
+    assert list(worker_host.answers("stats", node)[node]["pool"]["timeouts"]) == [400, 500]
+    assert worker_host.answers("conf", node)[node]["worker_soft_shutdown_timeout"] == 60
+
+
+def test_stop_has_the_time_of_its_instance(worker_host):
+    directory, form, ending = FILES[worker_host.manager]
+    for instance, seconds in (("scaled", 600), ("prefork", 240), ("threads", 240)):
+        path = f"{directory}/{Service(worker_host, 'worker', instance).name}{ending}"
+        assert worker_host.check(f"grep -c '^{form}={seconds}$' {path}") == "1"
+    if worker_host.manager == "supervisor":
+        assert worker_host.check("systemctl show --property=TimeoutStopUSec --value supervisor.service") == "11min"
 
 
 def test_stopped_instance_is_stopped(worker_host):

@@ -62,13 +62,15 @@ def work(report, evidence):
 def patience(verdict, busy, limits):
     """Return the seconds from TERM to QUIT: the longest that a task may lawfully take, unless there is none.
 
-    ``busy`` is whether it runs a task, None when not known.
+    ``busy`` is whether it runs a task, None when not known. A soft shutdown, which begins on QUIT, has to end before the
+    service manager kills the worker.
     """
     empty = _empty(verdict)
     if busy is False:
         return empty
     longest = limits.get("hard") or limits.get("stop") or empty
-    return min(longest + empty, max(limits.get("stop") or longest, empty))
+    until_kill = (limits.get("stop") or longest) - limits.get("soft_shutdown", 0)
+    return min(longest + empty, max(until_kill, empty))
 
 
 def _empty(verdict):
@@ -87,6 +89,7 @@ def prepare(batches, result, expected):
         seen = verdicts[name]["evidence"]["seen"]
         one = declared.get(name, {})
         step["patience"] = patience(verdicts[name], result["work"][name]["at_work"], one.get("limits") or {})
+        step["soft_shutdown"] = (one.get("limits") or {}).get("soft_shutdown", 0)
         step["service"] = one.get("service")
         step["start_timeout"] = start_timeout(one.get("start_grace") or policy()["start_grace"])
         step["old_pid"] = seen.get("pid") or 0
@@ -169,6 +172,7 @@ def services(steps, host, least_start_timeout):
             "service": step["service"],
             "action": step["action"],
             "patience": step["patience"],
+            "soft_shutdown": step["soft_shutdown"],
             "start_timeout": max(step["start_timeout"], least_start_timeout),
         }
         for step in steps

@@ -54,7 +54,7 @@ def _take(manager, service, quit_patience, starting, outcome):
     if action == "stacks":
         outcome["asked"] = ask_for_stacks(outcome["before_pid"])
     if action in ("restart", "stop"):
-        outcome["signal"] = stop(manager, name, service["patience"], quit_patience)
+        outcome["signal"] = stop(manager, name, service["patience"], service["soft_shutdown"] + quit_patience)
     if action in ("restart", "start"):
         with starting:
             manager.start(name, service["start_timeout"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import TYPES, value_in_words
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instances
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import resolve
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import resolve
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services import flower_url
 
 # What is read of a host: by name its types, and what a host has that says nothing.

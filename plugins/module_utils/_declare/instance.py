@@ -10,6 +10,7 @@ This file alone knows what an instance has where it says nothing, and what nodes
 from __future__ import annotations
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import boolean, integer
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import limits_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import HEALTH
 
 # What an instance has where neither it nor celery_worker_defaults says anything. None is Celery's own default.
@@ -31,6 +32,8 @@ DEFAULTS = {
     "extra_args": (),
     "environment": (),
     "state": "started",
+    "timeouts": None,
+    "soft_shutdown_timeout": None,
     "start_grace": HEALTH["start_grace"],
     "maintenance": False,
     "remote_control": True,
@@ -41,6 +44,7 @@ NUMBERS = (
     "prefetch_multiplier",
     "max_tasks_per_child",
     "max_memory_per_child",
+    "soft_shutdown_timeout",
     "start_grace",
 )
 SWITCHES = ("without_gossip", "without_mingle", "without_heartbeat", "maintenance", "remote_control")
@@ -94,7 +98,7 @@ def instances(declared, host, **context):
     return [instance(one, host, **context) if isinstance(one, dict) else one for one in declared]
 
 
-def instance(declared, host, app="", manager="systemd", defaults=None, limits=None, start_grace=None):
+def instance(declared, host, app="", manager="systemd", defaults=None, limits="default", start_grace=None):
     """Return one instance with typed values, of every key of DEFAULTS, and its names.
 
     :param dict declared: an element of ``celery_worker_instances``.
@@ -102,11 +106,12 @@ def instance(declared, host, app="", manager="systemd", defaults=None, limits=No
     :param str app: ``celery_app_name``.
     :param str manager: ``systemd`` or ``supervisor``.
     :param dict defaults: ``celery_worker_defaults``.
-    :param dict limits: the seconds operation, soft, hard and stop of ``celery_app_timeouts``.
+    :param limits: ``celery_app_timeouts``, or the seconds that it stands for.
     :param start_grace: seconds that a start may take where the instance says nothing.
 
-    ``autoscale`` is [most, least] or None; ``environment`` has the names only, for values may be secret. A value that is
-    not of its type stays as it is: preflight says what is wrong with it.
+    ``autoscale`` is [most, least] or None; ``environment`` has the names only, for values may be secret; ``limits`` are the
+    seconds operation, soft, hard and stop, only stop where the application sets the others, and soft_shutdown where there
+    is one. A value that is not of its type stays as it is: preflight says what is wrong with it.
     """
     values = dict(DEFAULTS)
     if _given(start_grace):
@@ -122,8 +127,14 @@ def instance(declared, host, app="", manager="systemd", defaults=None, limits=No
         node=node_name(name, host),
         host=host,
         service=service_name(app, "worker", name, manager),
-        limits=dict(limits or {}),
+        limits=_limits(values, limits),
     )
+
+
+def _limits(values, of_app):
+    limits = limits_of(values["timeouts"], of_app)
+    soft_shutdown = integer(values["soft_shutdown_timeout"])
+    return dict(limits, soft_shutdown=soft_shutdown) if soft_shutdown else limits
 
 
 def _given(value):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import service_name, start_timeout
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import limit_environment
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.worker_command import worker_argv
 
 # Without it, setproctitle writes over the environment that the service module reads back.
@@ -67,7 +68,9 @@ def _listener(app, path):
 
 
 def _worker_environment(one, own, sentinel):
-    environment = dict(KEEP_ENVIRONMENT, **own)
+    # Those of the application are in the environment of all its processes.
+    limits = limit_environment(one["limits"]) if one["timeouts"] is not None else {}
+    environment = dict(KEEP_ENVIRONMENT, **limits, **own)
     if sentinel:
         environment.update(
             _sentinel(own, "worker-{0}.heartbeat.json".format(one["name"]), one["start_grace"], **sentinel)

@@ -69,14 +69,20 @@ def worker_argv(instance, celery, app, settings, include=""):
     argv += ["--hostname=%s" % instance["node"], "--queues=%s" % ",".join(instance["queues"])]
     argv += ["--pool=%s" % instance["pool"], "--loglevel=%s" % instance["loglevel"]]
     argv += _size(instance)
-    argv += ["--soft-time-limit=%d" % limits["soft"], "--time-limit=%d" % limits["hard"]]
+    if "hard" in limits:
+        argv += ["--soft-time-limit=%d" % limits["soft"], "--time-limit=%d" % limits["hard"]]
     for key in ("prefetch_multiplier", "max_tasks_per_child", "max_memory_per_child"):
         if instance[key] is not None:
             argv.append("--%s=%d" % (key.replace("_", "-"), instance[key]))
     argv += ["--%s" % key.replace("_", "-") for key in SWITCHES if instance[key]]
     argv += _with_include([str(word) for word in instance["extra_args"]], include)
-    overlay = settings_overlay(settings)
+    overlay = settings_overlay(dict(settings, **_soft_shutdown(limits)))
     return [*argv, "--", *overlay] if overlay else argv
+
+
+def _soft_shutdown(limits):
+    """There is no option for it. On QUIT, a worker gives its tasks so many seconds before it hands them back."""
+    return {"worker_soft_shutdown_timeout": float(limits["soft_shutdown"])} if "soft_shutdown" in limits else {}
 
 
 def _with_include(words, include):

@@ -155,8 +155,8 @@ def take(params, step, check_mode):
 
 
 def remove(params, manager, step):
-    """Stop a service after its tasks have finished, and leave nothing of it."""
-    manager.retire(step["name"], params["remove_timeout"])
+    """Stop a service after its tasks have finished, within its own time, and leave nothing of it."""
+    manager.retire(step["name"], files.stop_timeout(manager.path(step["name"])) or params["remove_timeout"])
     for path in (manager.path(step["name"]), os.path.join(params["config_directory"], step["environment_name"])):
         if os.path.exists(path):
             os.unlink(path)

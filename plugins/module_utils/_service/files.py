@@ -12,6 +12,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._service import owned_files
 
@@ -54,6 +55,12 @@ def desired_files(params, manager):
             }
         )
     return result
+
+
+def stop_timeout(path):
+    """Return the seconds from TERM to KILL that the file of a service gives it, None where it does not say."""
+    found = re.search(r"^(?:TimeoutStopSec|stopwaitsecs)=(\d+)$", owned_files.read(path) or "", re.MULTILINE)
+    return int(found.group(1)) if found else None
 
 
 def owner_ids(group):

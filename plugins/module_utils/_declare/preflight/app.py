@@ -13,6 +13,7 @@ import re
 from typing import Any, Callable
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import value_in_words
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import ENVIRONMENT as LIMITS_ENVIRONMENT
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.celery_command import command_problems
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     AMQP_SCHEMES,
@@ -39,10 +40,7 @@ BROKER_SCHEMES = (*REDIS_SCHEMES, *AMQP_SCHEMES)
 RESERVED_ENVIRONMENT = {
     "CELERY_BROKER_URL": "celery_app_broker_url",
     "CELERY_RESULT_BACKEND": "celery_app_result_backend",
-    "ANSIBLE_PLAYBOOK_TIMEOUT": "celery_app_timeouts",
-    "CELERY_OPERATION_TIMEOUT": "celery_app_timeouts",
-    "CELERY_TASK_SOFT_TIME_LIMIT": "celery_app_timeouts",
-    "CELERY_TASK_HARD_TIME_LIMIT": "celery_app_timeouts",
+    **dict.fromkeys(LIMITS_ENVIRONMENT, "celery_app_timeouts"),
     "PYTHONPATH": "celery_app_pythonpath",
     "TASKFLEET_SERVICE": "",
     "TASKFLEET_CONFIG": "",

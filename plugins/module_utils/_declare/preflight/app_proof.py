@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools import GREENLETS
@@ -53,6 +54,7 @@ PACKAGES = {
 FACTS: dict[str, Any] = {
     "info": {"type": "dict", "required": True},
     "timeouts": {"type": "dict", "default": {}},
+    "instances": {"type": "list", "elements": "dict", "default": []},
     "pools": {"type": "list", "elements": "str", "default": []},
     "modules": {"type": "list", "elements": "str", "default": []},
 }
@@ -67,7 +69,29 @@ def check_app_proof(facts: dict[str, Any]) -> list[Problem]:
         ("result backend", "result_backend", "celery_app_result_backend"),
     ):
         problems += _peer(peer, info.get(key) or {}, variable)
-    return problems + _modules(info, facts) + _visibility(info, facts["timeouts"]) + _heartbeat(info)
+    problems += _modules(info, facts) + _visibility(info, "celery_app_timeouts", facts["timeouts"])
+    for instance in facts["instances"]:
+        problems += _instance(info, f"celery_worker_instances[{instance['name']}]", instance)
+    return problems + _heartbeat(info)
+
+
+def _instance(info: dict[str, Any], where: str, instance: dict[str, Any]) -> list[Problem]:
+    own = instance.get("timeouts") is not None
+    problems = _visibility(info, f"{where}.timeouts", instance["limits"]) if own else []
+    celery = str((info.get("versions") or {}).get("celery") or "")
+    version = re.match(r"(\d+)\.(\d+)", celery)
+    if "soft_shutdown" not in instance["limits"] or not version or (int(version[1]), int(version[2])) >= (5, 5):
+        return problems
+    return [
+        *problems,
+        refuse(
+            f"{where}.soft_shutdown_timeout",
+            f"set, with Celery {celery}",
+            "Celery 5.5 or later: an earlier one knows no soft shutdown, and cancels its tasks on QUIT at once",
+            "take soft_shutdown_timeout out, or ask for celery>=5.5 in celery_app_packages",
+            "https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown",
+        ),
+    ]
 
 
 def _import(info: dict[str, Any]) -> list[Problem]:
@@ -143,18 +167,21 @@ def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
     return problems
 
 
-def _visibility(info: dict[str, Any], timeouts: dict[str, Any]) -> list[Problem]:
+def _visibility(info: dict[str, Any], variable: str, limits: dict[str, Any]) -> list[Problem]:
     """On Redis, the hard limit is below the application's own `visibility_timeout`."""
-    hard = integer(timeouts.get("hard"))
+    own = bool(limits) and "hard" not in limits
+    hard = integer((info.get("conf") or {}).get("task_time_limit") if own else limits.get("hard"))
     visibility = integer((info.get("conf") or {}).get("visibility_timeout")) or VISIBILITY_TIMEOUT
     if hard is None or not is_redis((info.get("broker") or {}).get("url")) or hard < visibility:
         return []
     return [
         refuse(
-            "celery_app_timeouts.hard",
-            f"hard {hard} s, the application's visibility_timeout {visibility} s",
+            variable if own else f"{variable}.hard",
+            f"{'none, and the application has task_time_limit' if own else 'hard'} {hard} s,"
+            f" the application's visibility_timeout {visibility} s",
             "hard < visibility_timeout: later, Redis gives a running task to a second worker",
-            f"raise visibility_timeout in the application's broker_transport_options above {hard} s, or lower hard",
+            f"raise visibility_timeout in the application's broker_transport_options above {hard} s, or lower"
+            f" {'task_time_limit' if own else 'hard'}",
             "https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html#visibility-timeout",
         )
     ]

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.pools import (
+    IN_LOOP,
     PARTLY_LIMITED,
     POOLS,
     SCALABLE,
@@ -34,6 +35,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
     refuse,
     warn,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import FACTS as LIMIT_FACTS
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import limit_problems
 
 LOGLEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
 
@@ -58,11 +61,11 @@ OPTION_KEYS = {
     "--without-gossip": "without_gossip",
     "--without-mingle": "without_mingle",
     "--without-heartbeat": "without_heartbeat",
+    "--time-limit": "timeouts",
+    "--soft-time-limit": "timeouts",
 }
 
 OPTION_VARIABLES = {
-    "--time-limit": "celery_app_timeouts",
-    "--soft-time-limit": "celery_app_timeouts",
     "-A": "celery_app_module",
     "--app": "celery_app_module",
     "-b": "celery_app_broker_url",
@@ -85,6 +88,7 @@ SAME_NAME = "https://github.com/celery/celery/issues/2045"
 TWO_BEATS = "https://github.com/celery/django-celery-beat/issues/229"
 CONCURRENCY_GUIDE = "https://docs.celeryq.dev/en/stable/userguide/concurrency/index.html"
 WORKER_GUIDE = "https://docs.celeryq.dev/en/stable/userguide/workers.html#time-limits"
+SOFT_SHUTDOWN = "https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown"
 
 SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
@@ -95,13 +99,15 @@ FACTS: dict[str, Any] = {
     "environments": {"type": "dict", "default": {}, "no_log": True},
     "inventory_hostname": {"type": "str", "required": True},
     "broker_url": {"type": "str", "default": "", "no_log": True},
+    "timeouts": {"type": "raw", "default": "default"},
+    **{name: LIMIT_FACTS[name] for name in ("min_gap", "visibility_timeout")},
 }
 
 
 def check_instances(facts: dict[str, Any]) -> list[Problem]:
     """Refuse instances that Celery would not start, or would start as something else."""
     variable = facts["variable"]
-    instances = typed(facts["instances"], facts["inventory_hostname"])
+    instances = typed(facts["instances"], facts["inventory_hostname"], limits=facts["timeouts"])
     wrong = _no_instances(variable, instances) + _defaults(facts["defaults"])
     if wrong:
         return wrong
@@ -111,6 +117,7 @@ def check_instances(facts: dict[str, Any]) -> list[Problem]:
         where = f"{variable}[{instance.get('name') or position}]"
         for rule in RULES:
             problems += rule(where, instance)
+        problems += _limits(where, instance, facts)
         environment = facts["environments"].get(str(instance.get("name") or ""))
         problems += environment_problems(f"{where}.environment", environment, RESERVED_ENVIRONMENT)
         problems += command_problems(f"{where}.environment", environment)
@@ -455,9 +462,49 @@ def _option(argument: str) -> str:
     return argument[:2] if argument.startswith("-") else ""
 
 
+def _limits(where: str, instance: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
+    """The limits of an instance are judged as those of the application are."""
+    own = instance["timeouts"]
+    problems = [] if own is None else limit_problems(f"{where}.timeouts", own, facts)
+    return problems or _soft_shutdown(f"{where}.soft_shutdown_timeout", instance, facts["min_gap"])
+
+
+def _soft_shutdown(variable: str, instance: dict[str, Any], min_gap: int) -> list[Problem]:
+    """From TERM on, a task has its hard limit, then QUIT begins the soft shutdown; at stop the service manager kills."""
+    limits = instance["limits"]
+    seconds, hard, stop = limits.get("soft_shutdown", 0), limits.get("hard", 0), limits["stop"]
+    if not seconds:
+        return []
+    problems = []
+    least = hard + seconds + max(min_gap, 1)
+    if stop < least:
+        problems.append(
+            refuse(
+                variable,
+                f"{f'hard {hard} s + ' if hard else ''}soft shutdown {seconds} s = {hard + seconds} s, stop {stop} s",
+                f"stop at least {max(min_gap, 1)} s above their sum: at stop, the worker is killed in the middle of it",
+                f"raise stop to {least} or more in its timeouts (or celery_app_timeouts), or lower soft_shutdown_timeout",
+                SOFT_SHUTDOWN,
+            )
+        )
+    # The handler of QUIT sleeps (celery/worker/worker.py, wait_for_soft_shutdown).
+    if instance["pool"] in IN_LOOP:
+        problems.append(
+            warn(
+                variable,
+                f"{seconds} s, with the pool {instance['pool']}",
+                "the pool prefork or threads: in the others, the thread that waits is the one that runs the tasks",
+                "take soft_shutdown_timeout out, or choose the pool prefork",
+                SOFT_SHUTDOWN,
+            )
+        )
+    return problems
+
+
 def _time_limits(variable: str, instances: Any) -> list[Problem]:
     """The pools of the instances enforce the time limits."""
-    named = [f"{one['name']} ({one['pool']})" for one in instances if one["pool"] in PARTLY_LIMITED]
+    limited = [one for one in instances if "hard" in one["limits"]]
+    named = [f"{one['name']} ({one['pool']})" for one in limited if one["pool"] in PARTLY_LIMITED]
     if not named:
         return []
     return [
@@ -465,8 +512,9 @@ def _time_limits(variable: str, instances: Any) -> list[Problem]:
             variable,
             f"{listing(named)} {'runs' if len(named) == 1 else 'run'} tasks without all of the time limits:"
             " gevent knows no soft limit; solo, threads and eventlet know none",
-            "the pool prefork, where the limits soft and hard of celery_app_timeouts are enforced",
-            "give each task timeouts of its own for network and database, or choose the pool prefork",
+            "the pool prefork, where the limits soft and hard are enforced",
+            "give each task timeouts of its own for network and database, or choose the pool prefork; with timeouts none, nobody"
+            " expects limits",
             WORKER_GUIDE,
         )
     ]

@@ -4,30 +4,18 @@
 
 # Note: this file is private to the collection. It can change without notice.
 
-"""Preflight: operation < soft < hard < stop, and on Redis hard < visibility timeout.
-
-PRESETS is the only place that holds the presets.
-"""
+"""Preflight: operation < soft < hard < stop, and on Redis hard < visibility timeout."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer, value_in_words
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import STEPS, resolve
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import (
     Problem,
     is_redis,
-    listing,
     refuse,
 )
-
-STEPS = ("operation", "soft", "hard", "stop")
-
-PRESETS = {
-    "default": {"operation": 120, "soft": 180, "hard": 240, "stop": 300},
-    "slow": {"operation": 240, "soft": 300, "hard": 360, "stop": 420},
-    "fast": {"operation": 90, "soft": 120, "hard": 150, "stop": 210},
-}
 
 # What kombu's Redis transport uses when the application says nothing.
 VISIBILITY_TIMEOUT = 3600
@@ -41,37 +29,15 @@ FACTS: dict[str, Any] = {
 }
 
 
-def resolve(value: Any, presets: dict[str, dict[str, int]] | None = None) -> dict[str, int]:
-    """Return the four limits in seconds. Raise ValueError for what is neither a preset nor four numbers."""
-    presets = PRESETS if presets is None else presets
-    if isinstance(value, str):
-        if value not in presets:
-            raise ValueError(
-                f"the preset {value!r}; expected one of {listing(sorted(presets))}, or a dict of {listing(STEPS)}"
-            )
-        return dict(presets[value])
-    if not isinstance(value, dict):
-        raise ValueError(
-            f"{value_in_words(value)}; expected one of {listing(sorted(presets))}, or a dict of {listing(STEPS)}"
-        )
-    missing = [step for step in STEPS if step not in value]
-    if missing:
-        raise ValueError(f"no {listing(missing)}; expected all of {listing(STEPS)}")
-    unknown = sorted(str(key) for key in value if key not in STEPS)
-    if unknown:
-        raise ValueError(f"the unknown {listing(unknown)}; expected only {listing(STEPS)}")
-    resolved = {step: integer(value[step]) for step in STEPS}
-    wrong = [f"{step}: {value[step]!r}" for step in STEPS if (resolved[step] or 0) < 1]
-    if wrong:
-        raise ValueError(f"{listing(wrong)}; expected whole seconds, 1 or more")
-    return {step: seconds for step, seconds in resolved.items() if seconds is not None}
-
-
 def check_timeouts(facts: dict[str, Any]) -> list[Problem]:
     """`celery_app_timeouts` is a preset, or all four limits in seconds."""
-    variable = facts["variable"]
+    return limit_problems(facts["variable"], facts["value"], facts)
+
+
+def limit_problems(variable: str, value: Any, facts: dict[str, Any]) -> list[Problem]:
+    """Judge the limits of an application or of an instance; see FACTS for min_gap, broker_url and visibility_timeout."""
     try:
-        limits = resolve(facts["value"])
+        limits = resolve(value)
     except ValueError as error:
         actual, _separator, expected = str(error).partition("; expected ")
         return [
@@ -79,17 +45,19 @@ def check_timeouts(facts: dict[str, Any]) -> list[Problem]:
                 variable,
                 actual,
                 expected,
-                f"set {variable} to a preset, or to all four, for example"
+                f"set {variable} to a preset, to none where the application sets its own, or to all four, for example"
                 " {operation: 120, soft: 180, hard: 240, stop: 300}",
             )
         ]
-    return _order(variable, limits, facts["min_gap"]) + _visibility(variable, limits["hard"], facts)
+    problems = _order(variable, limits, facts["min_gap"])
+    return problems + (_visibility(variable, limits["hard"], facts) if "hard" in limits else [])
 
 
 def _order(variable: str, limits: dict[str, int], min_gap: int) -> list[Problem]:
     """operation < soft < hard < stop, with `celery_app_timeouts_min_gap` seconds between them."""
     problems = []
-    for earlier, later in zip(STEPS, STEPS[1:]):
+    steps = [step for step in STEPS if step in limits]
+    for earlier, later in zip(steps, steps[1:]):
         gap = limits[later] - limits[earlier]
         if gap <= 0 or gap < min_gap:
             problems.append(
@@ -114,7 +82,7 @@ def _visibility(variable: str, hard: int, facts: dict[str, Any]) -> list[Problem
             f"hard {hard} s, visibility_timeout {visibility} s",
             "hard < visibility_timeout: later, Redis gives a running task to a second worker",
             f"lower hard below {visibility} s, or raise visibility_timeout in the application's"
-            f" broker_transport_options above {hard} s",
+            f" broker_transport_options above {hard} s, and set celery_app_visibility_timeout to the same",
             "https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html#visibility-timeout",
         )
     ]

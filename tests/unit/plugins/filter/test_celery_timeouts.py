@@ -7,7 +7,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.taskfleet.celery.plugins.filter import celery_timeouts
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import PRESETS, STEPS
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import PRESETS, STEPS
 
 
 def resolve(value):

@@ -84,6 +84,16 @@ def test_nobody_waits_longer_than_the_service_manager():
     assert patience(node("a", active=1), True, dict(LIMITS, stop=250)) == 250
 
 
+def test_soft_shutdown_ends_before_the_service_manager_kills():
+    assert patience(node("a", active=1), True, dict(LIMITS, soft_shutdown=30)) == 270
+    assert patience(node("a", active=1), True, dict(LIMITS, soft_shutdown=30, stop=900)) == 285
+
+
+def test_task_without_a_limit_of_the_collection_gets_the_time_of_the_stop():
+    assert patience(node("a", active=1), True, {"stop": 900}) == 900
+    assert patience(node("a", active=1), True, {"stop": 900, "soft_shutdown": 60}) == 840
+
+
 def test_plan_says_how_long_each_may_take():
     fleet = ExampleFleet(3)
     evidence = fleet.evidence()
@@ -214,15 +224,24 @@ BATCH = [
         "service": "shop-worker@a",
         "action": "restart",
         "patience": 285,
+        "soft_shutdown": 30,
         "start_timeout": 120,
     },
-    {"node": "b@k", "host": "k", "service": "shop-worker@b", "action": "start", "patience": 15, "start_timeout": 360},
+    {
+        "node": "b@k",
+        "host": "k",
+        "service": "shop-worker@b",
+        "action": "start",
+        "patience": 15,
+        "soft_shutdown": 0,
+        "start_timeout": 360,
+    },
 ]
 
 
 def test_restart_gets_the_steps_of_its_host():
     assert services(BATCH, "h", 300) == [
-        {"service": "shop-worker@a", "action": "restart", "patience": 285, "start_timeout": 300}
+        {"service": "shop-worker@a", "action": "restart", "patience": 285, "soft_shutdown": 30, "start_timeout": 300}
     ]
     assert services(BATCH, "k", 300)[0]["start_timeout"] == 360
     assert services(BATCH, "elsewhere", 0) == []

@@ -103,7 +103,7 @@ class Services:
 
 def test_services_are_stopped_at_once_and_one_that_fails_is_reported_by_itself():
     manager = Services(3)
-    restart = {"action": "restart", "patience": PATIENCE, "start_timeout": PATIENCE}
+    restart = {"action": "restart", "patience": PATIENCE, "soft_shutdown": 0, "start_timeout": PATIENCE}
     services = [dict(restart, service=name) for name in ("w1", "w2", "w3")]
     results = take_all(lambda: manager, services, 0.4)
     assert [(one["service"], one["signal"], one["error"]) for one in results] == [
@@ -112,6 +112,12 @@ def test_services_are_stopped_at_once_and_one_that_fails_is_reported_by_itself()
         ("w3", "TERM", ""),
     ]
     assert (sorted(manager.begun), manager.most) == (["w1", "w2", "w3"], 1)
+
+
+def test_worker_has_its_soft_shutdown_before_it_is_killed(start):
+    service = {"service": "w1", "action": "stop", "patience": 0.4, "soft_shutdown": PATIENCE}
+    (result,) = take_all(lambda: Manager(start("SIGTERM")), [service], 0)
+    assert result["signal"] == "QUIT"
 
 
 def test_stopped_service_gets_no_signal(start):

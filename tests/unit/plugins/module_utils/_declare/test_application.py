@@ -36,6 +36,11 @@ def test_applications_have_their_instances():
     assert [one["pool"] for one in shop["instances"]] == ["prefork", "solo"]
 
 
+def test_application_that_sets_its_own_limits_has_none():
+    hosts = dict(HOSTS, b=dict(HOSTS["b"], celery_app_timeouts="none"))
+    assert [one["limits"] for one in applications(hosts, PLACES)["shop"]["instances"]][1] == {"stop": 300}
+
+
 def test_beat_and_flower_are_where_they_shall_run():
     apps = applications(HOSTS, PLACES)
     assert (apps["shop"]["beat"], apps["shop"]["flower"], apps["blog"]["beat"]) == (["a"], ["b"], [])

@@ -108,3 +108,28 @@ def test_judging_takes_no_environment():
     (one,) = expected([declared(environment={"A": "b"}, concurrency=4)])
     assert "environment" not in one
     assert (one["concurrency"], one["limits"]["hard"], "autoscale" in one) == (4, 240, False)
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "limits"),
+    [
+        (None, LIMITS),
+        ("", LIMITS),
+        ("slow", {"operation": 240, "soft": 300, "hard": 360, "stop": 420}),
+        ("none", {"stop": 300}),
+        ({"stop": "900"}, {"stop": 900}),
+        ("quick", LIMITS),
+    ],
+)
+def test_instance_has_limits_of_its_own_or_those_of_the_application(timeouts, limits):
+    assert declared(timeouts=timeouts)["limits"] == limits
+
+
+def test_limits_come_from_the_defaults_of_the_host_too():
+    one = instance({"name": "w1"}, "h", defaults={"timeouts": "none"}, limits={**LIMITS, "stop": 999})
+    assert one["limits"] == {"stop": 999}
+
+
+def test_soft_shutdown_is_one_of_the_limits():
+    assert declared(soft_shutdown_timeout="30")["limits"] == {**LIMITS, "soft_shutdown": 30}
+    assert expected([declared(soft_shutdown_timeout=30)])[0]["limits"]["soft_shutdown"] == 30

@@ -50,6 +50,21 @@ def test_worker_with_sentinel():
     assert service["wants"] == ["shop-worker-health@w1.timer"]
 
 
+def test_limits_of_an_instance_reach_its_environment_and_its_stop():
+    own, common, none = workers(
+        {"name": "w1", "timeouts": "slow"}, {"name": "w2"}, {"name": "w3", "timeouts": {"stop": 900}}
+    )
+    assert own["environment"] == {
+        "SPT_NOENV": "1",
+        "ANSIBLE_PLAYBOOK_TIMEOUT": "240",
+        "CELERY_OPERATION_TIMEOUT": "240",
+        "CELERY_TASK_SOFT_TIME_LIMIT": "300",
+        "CELERY_TASK_HARD_TIME_LIMIT": "360",
+    }
+    assert common["environment"] == none["environment"] == {"SPT_NOENV": "1"}
+    assert [one["stop_timeout"] for one in (own, common, none)] == [420, 300, 900]
+
+
 def test_own_pythonpath_takes_the_place_of_the_applications():
     (service,) = workers({"name": "w1", "environment": {"PYTHONPATH": "/mine"}}, sentinel=SENTINEL)
     assert service["environment"]["PYTHONPATH"] == "/mine:/etc/shop/sentinel"

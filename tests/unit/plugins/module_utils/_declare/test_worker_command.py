@@ -12,7 +12,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.worker_c
     worker_argv,
 )
 
-LIMITS = {"soft": 180, "hard": 240}
+LIMITS = {"operation": 120, "soft": 180, "hard": 240, "stop": 300}
 
 
 def argv(include="", settings=None, **changes):
@@ -54,6 +54,22 @@ def test_least_instance():
 def test_option(changes, option):
     assert option in argv(**changes)
     assert option not in argv()
+
+
+def test_limits_of_the_instance_take_the_place_of_those_of_the_application():
+    own = {"operation": 1, "soft": 2, "hard": 3, "stop": 4}
+    assert [word for word in argv(timeouts=own) if "time-limit" in word] == ["--soft-time-limit=2", "--time-limit=3"]
+
+
+@pytest.mark.parametrize("timeouts", ["none", {"stop": 900}])
+def test_application_that_sets_its_own_limits_gets_none(timeouts):
+    assert [word for word in argv(timeouts=timeouts) if "time-limit" in word] == []
+
+
+def test_soft_shutdown_is_a_setting_that_the_instance_has_over_the_fleet():
+    settings = {"worker_soft_shutdown_timeout": 5.0, "worker_send_task_events": True}
+    overlay = ["--", "worker_send_task_events=(bool)true", "worker_soft_shutdown_timeout=(float)30.0"]
+    assert argv(soft_shutdown_timeout="30", settings=settings)[-3:] == overlay
 
 
 def test_autoscale_takes_the_place_of_concurrency():

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import os
 import stat
+from types import SimpleNamespace
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._service import owned_files
+from ansible_collections.taskfleet.celery.plugins.module_utils._service import apply, files, owned_files
 
 MARK = owned_files.marker("shop", "celery_worker")
 
@@ -90,3 +91,33 @@ def test_sweep_finds_only_marked_files(tmp_path):
 def test_digest_tells_where_one_text_ends():
     assert owned_files.digest("ab", "c") != owned_files.digest("a", "bc")
     assert owned_files.digest("a", None) == owned_files.digest("a", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("[Service]\nTimeoutStopSec=3700\n", 3700),
+        ("stopwaitsecs=210\n", 210),
+        ("# TimeoutStopSec=5\nTimeoutStartSec=60\n", None),
+        (None, None),
+    ],
+)
+def test_file_of_a_service_says_how_long_its_stop_may_take(tmp_path, text, seconds):
+    path = tmp_path / "shop-worker@w1.service"
+    if text:
+        path.write_text(text)
+    assert files.stop_timeout(str(path)) == seconds
+
+
+def test_service_that_is_removed_has_its_own_time_to_stop(tmp_path):
+    retired = []
+    manager = SimpleNamespace(
+        path=lambda name: str(tmp_path / name),
+        retire=lambda name, timeout: retired.append((name, timeout)),
+        forget=lambda name: None,
+    )
+    (tmp_path / "long").write_text("stopwaitsecs=3700\n")
+    for name in ("long", "gone"):
+        step = {"name": name, "environment_name": name + ".env"}
+        apply.remove({"remove_timeout": 300, "config_directory": str(tmp_path)}, manager, step)
+    assert retired == [("long", 3700), ("gone", 300)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instance
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.app_proof import (
     FACTS,
     check_app_proof,
@@ -150,3 +151,33 @@ def test_amqp_without_heartbeats_is_warned_of(url, heartbeat, warned):
 def test_heartbeat_that_is_not_known_is_no_reason_to_warn():
     info = {**GOOD, "broker": {**GOOD["broker"], "url": "amqp://h//"}, "conf": {}}
     assert judge(facts={"info": info}) == []
+
+
+def with_instance(info=None, **keys):
+    one = instance({"name": "w1", "queues": ["a"], **keys}, "web1")
+    return judge(facts={"instances": [one], "info": {**GOOD, **(info or {})}})
+
+
+def test_limits_of_an_instance_are_compared_with_the_applications_visibility_timeout():
+    hour = {"operation": 3400, "soft": 3500, "hard": 3600, "stop": 3700}
+    assert with_instance() == with_instance({"conf": {"visibility_timeout": 7200}}, timeouts=hour) == []
+    problem = only(with_instance(timeouts=hour))
+    assert problem.variable == "celery_worker_instances[w1].timeouts.hard"
+    assert "hard 3600 s, the application's visibility_timeout 3600 s" in problem.actual
+
+
+def test_limit_that_the_application_sets_itself_is_compared_too():
+    conf = {"conf": {"visibility_timeout": 3600, "task_time_limit": 7200}}
+    problem = only(with_instance(conf, timeouts="none"))
+    assert problem.variable == "celery_worker_instances[w1].timeouts"
+    assert "task_time_limit 7200 s, the application's visibility_timeout 3600 s" in problem.actual
+    assert with_instance(timeouts="none") == []
+    assert "task_time_limit" in only(judge(facts={"timeouts": {"stop": 300}, "info": {**GOOD, **conf}})).actual
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"), [("5.4.0", True), ("5.5.0", False), ("6.0.0rc1", False), (None, False)]
+)
+def test_soft_shutdown_needs_a_celery_that_knows_it(version, refused):
+    problems = with_instance({"versions": {"celery": version}}, soft_shutdown_timeout=30)
+    assert [problem.variable for problem in problems] == ["celery_worker_instances[w1].soft_shutdown_timeout"] * refused

@@ -9,14 +9,16 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.instances import check_instances
 
 
-def facts(declared, host="web1", broker_url="redis://broker1:6379/0"):
+def facts(declared, host="web1", broker_url="redis://broker1:6379/0", **more):
     return {
+        **{name: fact.get("default") for name, fact in topic.FACTS.items()},
         "variable": "celery_worker_instances",
         "instances": instances(declared, host),
         "defaults": {},
         "environments": environments(declared),
         "inventory_hostname": host,
         "broker_url": broker_url,
+        **more,
     }
 
 
@@ -292,3 +294,69 @@ def test_pools_that_do_not_enforce_every_limit_are_named_once(pool):
 
 def test_prefork_enforces_every_limit():
     assert with_keys(pool="prefork") == with_keys() == []
+
+
+def with_facts(facts_, **keys):
+    return check_instances(facts([{"name": "w1", "queues": ["a"], **keys}], **facts_))
+
+
+def test_limits_of_an_instance_are_judged_as_those_of_the_application():
+    problem = only(with_keys(timeouts={"operation": 120, "soft": 180, "hard": 200, "stop": 300}))
+    assert problem.variable == "celery_worker_instances[w1].timeouts.hard"
+    assert "soft 180 s, hard 200 s" in problem.actual
+    unknown = only(with_keys(timeouts="quick"))
+    assert (unknown.variable, unknown.actual) == ("celery_worker_instances[w1].timeouts", "the preset 'quick'")
+    assert with_facts({"min_gap": 20}, timeouts={"operation": 120, "soft": 180, "hard": 200, "stop": 300}) == []
+
+
+def test_hour_of_an_instance_is_above_the_visibility_timeout_of_redis():
+    hour = {"operation": 3400, "soft": 3500, "hard": 3600, "stop": 3700}
+    assert with_facts({"broker_url": "amqp://h"}, timeouts=hour) == []
+    problem = only(with_facts({"broker_url": "redis://h"}, timeouts=hour))
+    assert (problem.variable, problem.actual) == (
+        "celery_worker_instances[w1].timeouts.hard",
+        "hard 3600 s, visibility_timeout 3600 s",
+    )
+
+
+@pytest.mark.parametrize("timeouts", ["none", {"stop": 900}])
+def test_instance_may_leave_its_limits_to_the_application(timeouts):
+    assert with_keys(timeouts=timeouts, pool="threads") == []
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "seconds", "least"),
+    [
+        (None, 30, None),
+        (None, 31, 301),
+        ("slow", 31, 421),
+        ("none", 270, None),
+        ("none", 271, 301),
+        ({"stop": 100}, 60, None),
+    ],
+)
+def test_soft_shutdown_and_hard_limit_together_stay_below_stop(timeouts, seconds, least):
+    problems = with_keys(timeouts=timeouts, soft_shutdown_timeout=seconds)
+    if least is None:
+        assert problems == []
+        return
+    problem = only(problems)
+    assert problem.variable == "celery_worker_instances[w1].soft_shutdown_timeout"
+    assert f"soft shutdown {seconds} s = " in problem.actual
+    assert f"raise stop to {least} or more" in problem.remedy
+
+
+def test_soft_shutdown_is_judged_by_the_limits_of_the_application():
+    assert with_facts({"timeouts": "slow"}, soft_shutdown_timeout=30) == []
+    assert "hard 360 s" in only(with_facts({"timeouts": "slow"}, soft_shutdown_timeout=31)).actual
+
+
+@pytest.mark.parametrize("value", [0, -1, "soon", 1.5])
+def test_soft_shutdown_is_whole_seconds(value):
+    assert only(with_keys(soft_shutdown_timeout=value)).variable.endswith("soft_shutdown_timeout")
+
+
+@pytest.mark.parametrize("pool", ["solo", "gevent", "eventlet"])
+def test_soft_shutdown_of_a_pool_that_runs_its_tasks_in_the_loop_is_warned_of(pool):
+    problem = only(with_keys(pool=pool, soft_shutdown_timeout=30, timeouts="none"), "warn")
+    assert f"30 s, with the pool {pool}" in problem.actual

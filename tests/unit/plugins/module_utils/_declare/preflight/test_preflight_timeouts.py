@@ -6,13 +6,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import (
-    FACTS,
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import (
     PRESETS,
     STEPS,
-    check_timeouts,
+    limit_environment,
     resolve,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import FACTS, check_timeouts
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.examples import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,3 +118,24 @@ def test_visibility_is_refused_exactly_when_hard_is_not_below(hard, visibility):
     value = {"operation": hard - 2, "soft": hard - 1, "hard": hard, "stop": hard + 1}
     problems = judge(value=value, min_gap=1, broker_url="redis://h", visibility_timeout=visibility)
     assert bool(problems) == (hard >= visibility)
+
+
+@pytest.mark.parametrize(("value", "limits"), [("none", {"stop": 300}), ({"stop": "900"}, {"stop": 900})])
+def test_application_that_sets_its_own_limits_has_a_stop_only(value, limits):
+    assert resolve(value) == limits
+    assert judge(value=value, broker_url="redis://h", visibility_timeout=1) == []
+
+
+def test_resolved_limits_resolve_to_themselves():
+    for value in ("slow", "none", {"stop": 900}):
+        assert resolve(resolve(value)) == resolve(value)
+
+
+def test_limits_reach_the_environment_where_there_are_any():
+    assert limit_environment(resolve("none")) == {}
+    assert limit_environment(resolve("default")) == {
+        "ANSIBLE_PLAYBOOK_TIMEOUT": "120",
+        "CELERY_OPERATION_TIMEOUT": "120",
+        "CELERY_TASK_SOFT_TIME_LIMIT": "180",
+        "CELERY_TASK_HARD_TIME_LIMIT": "240",
+    }
