@@ -26,7 +26,17 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verificati
 
 # What the module takes; the rest is for judging.
 ASKED = ("broker_url", "expected", "elsewhere", "queues", "policy", "timeout")
-CONNECTION = ("celery_python", "app", "chdir", "pythonpath", "environment_file", "environment", "user", "group")
+CONNECTION = (
+    "celery_python",
+    "celery_command",
+    "app",
+    "chdir",
+    "pythonpath",
+    "environment_file",
+    "environment",
+    "user",
+    "group",
+)
 
 
 class ActionModule(ActionBase):

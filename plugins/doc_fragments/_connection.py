@@ -18,6 +18,14 @@ options:
         the application.
     type: path
     required: true
+  celery_command:
+    description:
+      - What starts Celery where the application has a command of its own for that, which sets it up and hands its arguments to
+        Celery, like C(nautobot-server celery). O(app) is imported below it.
+      - The default is O(celery_python) alone.
+    type: list
+    elements: str
+    default: []
   app:
     description:
       - The application, as C(celery -A) gets it, for example V(shop.celery), V(shop.celery:app) or V(shop).

@@ -23,6 +23,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services
     named_services,
     worker_services,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.worker_command import celery_argv
 from ansible_collections.taskfleet.celery.plugins.plugin_utils._filters import as_filter
 
 
@@ -36,6 +37,7 @@ class FilterModule:
             "celery_environments": environments,
             "celery_expected": expected,
             "celery_limit_environment": limit_environment,
+            "celery_argv": celery_argv,
             "celery_worker_services": as_filter(worker_services),
             "celery_beat_environment": beat_environment,
             "celery_flower_environment": flower_environment,

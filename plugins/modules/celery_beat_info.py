@@ -405,7 +405,7 @@ def main():
     narrow_no_log(module, environment)
     arguments = {name: params[name] for name in ("app", "schedule_file", "scheduler")}
     outcome = look(module, beat, arguments, environment)
-    found = beats(scan(), params["app"])
+    found = beats(scan(command=params["celery_command"], app=params["app"]), params["app"])
     module.exit_json(
         changed=False,
         beats=found,

@@ -44,6 +44,13 @@ options:
       - Without it, a process that this collection did not start is no stray.
     type: str
     default: ""
+  celery_command:
+    description:
+      - What starts Celery where the application has a command of its own for that, like C(nautobot-server celery). By it, too, its
+        processes are known.
+    type: list
+    elements: str
+    default: []
   kinds:
     description:
       - The kinds of processes in RV(processes) and RV(strays).
@@ -688,7 +695,8 @@ def sample(params, seconds):
     began_at = time.time()
     request = host.Request(dict(params, sample=seconds), manager_of(params))
     missing = {}
-    processes = request.part(missing, "processes", scan)
+    known = {"command": params["celery_command"], "app": params["app"]}
+    processes = request.part(missing, "processes", lambda: scan(**known))
     if processes is None:
         raise OSError(missing["processes"])
     evidence = host.gather(request, processes)
@@ -705,6 +713,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str"},
             "app": {"type": "str", "default": ""},
+            "celery_command": {"type": "list", "elements": "str", "default": []},
             "kinds": {"type": "list", "elements": "str", "choices": list(KINDS), "default": list(KINDS)},
             "instances": {"type": "list", "elements": "str", "default": []},
             "manager": {"type": "str", "choices": ["systemd", "supervisor", "none"], "default": "systemd"},

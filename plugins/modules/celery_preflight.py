@@ -103,6 +103,10 @@ options:
             description: Value of C(celery_app_module).
             type: str
             required: true
+          command:
+            description: Value of C(celery_app_command).
+            type: str
+            default: ""
           scope:
             description: Value of C(celery_app_scope).
             type: str

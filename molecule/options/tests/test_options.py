@@ -17,6 +17,18 @@ def test_instance_has_its_own_environment(app):
     assert app.host.call("environment", "SHOP_INSTANCE", queue="threads") is None
 
 
+def test_application_is_started_by_its_own_command(app):
+    assert app.host.call("environment", "SHOP_SET_UP", queue="default") == (
+        "yes" if app.host.name == "rabbit" else None
+    )
+
+
+def test_command_with_the_environment_starts_celery(worker_host):
+    facts = worker_host.facts
+    run = f"{facts['bin_dir']}/{worker_host.app}-run celery -A {facts['module']} inspect ping -d prefork@{worker_host.name}"
+    assert "pong" in worker_host.check(run)
+
+
 def test_ledger_is_written(app):
     entry = f"entry-of-{app.name}"
     app.host.call("sleep_for", 0, entry, queue="default")

@@ -26,6 +26,7 @@ def connection_arguments():
     """Return the argument specification of the fragment _connection."""
     return {
         "celery_python": {"type": "path", "required": True},
+        "celery_command": {"type": "list", "elements": "str", "default": []},
         "app": {"type": "str"},
         "chdir": {"type": "path"},
         "pythonpath": {"type": "list", "elements": "path", "default": []},
@@ -89,4 +90,6 @@ def try_to_look(module, helper, arguments, environment):
         pythonpath=module.params["pythonpath"],
         environment=environment,
         timeout=module.params["timeout"],
+        # Without the application nothing needs to be set up.
+        command=module.params["celery_command"] if module.params["app"] else (),
     )

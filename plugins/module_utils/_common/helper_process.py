@@ -24,7 +24,7 @@ CLOSED_GRACE = 1.0
 class HelperProcess:
     """One process, from its start to its end."""
 
-    def __init__(self, argv, environment, become):
+    def __init__(self, argv, environment, become, directory="/"):
         self._reader, writer = os.pipe()
         try:
             # AnsibleModule.run_command, which is asked for instead, knows no limit of time and no pipe for the answer.
@@ -34,7 +34,7 @@ class HelperProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writer,),
-                cwd="/",
+                cwd=directory,
                 env=environment,
                 bufsize=0,
                 start_new_session=True,

@@ -12,6 +12,7 @@ talks with it. Private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -22,6 +23,7 @@ import sys
 import time
 from collections import namedtuple
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.celery_plugin import COMMAND, plugin
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.helper_process import HelperProcess
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.run_as import (
     account_of,
@@ -108,20 +110,32 @@ def run(
     pythonpath=(),
     environment=None,
     timeout=30.0,
+    command=(),
 ):
     """Run main(arguments, tell) of the helper, a module, in the interpreter, and return the Outcome.
 
     tell(name=value) keeps a value until the next one of the name, tell.more(name=piece) adds a piece to a list. The
-    environment holds what the process gets beyond a minimal one.
+    environment holds what the process gets beyond a minimal one. The command is what starts Celery where the application has
+    one of its own: then main runs below it, once it has set the application up.
     """
     started = time.monotonic()
     environment = {name: str(value) for name, value in (environment or {}).items()}
     tail = ""
     try:
-        process, account = _start(python, user, group, pythonpath, environment)
-        ended, code = _talk(process, helper, arguments, directory, timeout, started + timeout)
+        with plugin(_BOOTSTRAP) if command else contextlib.nullcontext() as plugin_directory:
+            argv, place = [python, "-u", "-c", _BOOTSTRAP], "/"
+            if command:
+                argv, place = [*command, COMMAND], directory
+                pythonpath = [plugin_directory, *pythonpath]
+            process, account = _start(argv, place, python, user, group, pythonpath, environment)
+            ended, code = _talk(process, helper, arguments, directory, timeout, started + timeout)
         tail = process.tail
         result, error, message = _conclude(process.lines, ended, code, timeout, account.pw_name)
+        if command and error == "no_result":
+            last = (tail.strip().splitlines() or ["nothing"])[-1]
+            message += "; expected that {0} hands its arguments to Celery; it printed: {1}".format(
+                " ".join(command), last
+            )
     except _Refused as refused:
         result, (error, message) = None, refused.args
     secrets = secrets_in(environment)
@@ -131,8 +145,8 @@ def run(
 # -- The process
 
 
-def _start(python, user, group, pythonpath, environment):
-    """Return the process, and the account that it runs as."""
+def _start(argv, place, python, user, group, pythonpath, environment):
+    """Return the process, started in the directory place, and the account that it runs as."""
     try:
         become, account = account_of(user, group, python)
     except KeyError as unknown:
@@ -141,19 +155,21 @@ def _start(python, user, group, pythonpath, environment):
         raise _Refused("not_permitted", str(refused)) from None
     surroundings = service_environment(python, account, pythonpath, environment)
     try:
-        return HelperProcess([python, "-u", "-c", _BOOTSTRAP], surroundings, become), account
+        return HelperProcess(argv, surroundings, become, place), account
     except (OSError, subprocess.SubprocessError) as failed:
-        raise _Refused(*_refusal(failed, python, account.pw_name)) from None
+        if getattr(failed, "filename", None) == place != "/":
+            raise _Refused(*_closed_directory(account.pw_name, failed.errno, place)) from None
+        raise _Refused(*_refusal(failed, argv[0], account.pw_name)) from None
 
 
-def _refusal(failed, python, user):
+def _refusal(failed, program, user):
     """Return why the process could not be started, as error and message."""
     number = getattr(failed, "errno", None)
     if number in (errno.ENOENT, errno.ENOTDIR):
-        text = "there is no interpreter {0}; create the virtual environment, or correct celery_python"
-        return "interpreter_missing", text.format(python)
+        text = "there is no interpreter {0}; create the virtual environment, or correct celery_python or celery_command"
+        return "interpreter_missing", text.format(program)
     text = "the user {0} may not run {1}: {2}; give it read and execute permission on the path"
-    return "not_permitted", text.format(user, python, os.strerror(number) if number else failed)
+    return "not_permitted", text.format(user, program, os.strerror(number) if number else failed)
 
 
 def _talk(process, helper, arguments, directory, timeout, deadline):

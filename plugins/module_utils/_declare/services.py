@@ -28,7 +28,7 @@ def worker_services(
     :param dict environments: by name the environment of an instance.
     :param str app: ``celery_app_name``.
     :param str module: what ``celery -A`` gets.
-    :param str celery: path of the ``celery`` command.
+    :param list celery: how Celery is started, as ``celery_argv`` returns it.
     :param dict settings: ``celery_worker_settings``.
     :param int watchdog: seconds of silence until systemd restarts a worker with a sentinel.
     :param dict sentinel: what ``_sentinel`` takes, or None for none.

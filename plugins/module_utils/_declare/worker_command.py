@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import posixpath
+import shlex
 
 # celery/bin/worker.py reads these from the application before it lays the settings over it. Measured on
 # 5.7: `-- worker.prefetch_multiplier=7` changes nothing.
@@ -16,6 +18,12 @@ TOO_LATE = {
     "worker_state_db": "extra_args: [--statedb, PATH]",
     "worker_disable_prefetch": "extra_args: [--disable-prefetch]",
 }
+
+
+def celery_argv(command, venv):
+    """Return how Celery is started: ``celery_app_command``, or where that is empty the ``celery`` of the virtual environment."""
+    program, *words = shlex.split(command) or ["celery"]
+    return [posixpath.join(venv, "bin", program), *words]
 
 
 def settings_overlay(settings):
@@ -59,13 +67,13 @@ def worker_argv(instance, celery, app, settings, include=""):
     """Arguments of one worker.
 
     :param dict instance: one instance, as ``instance`` returns it.
-    :param str celery: path of the ``celery`` command.
+    :param list celery: how Celery is started, as ``celery_argv`` returns it.
     :param str app: what ``celery -A`` gets.
     :param dict settings: Celery settings laid over the application's.
     :param str include: a module that the worker imports besides those of the instance's ``extra_args``.
     """
     limits = instance["limits"]
-    argv = [celery, "-A", app, "worker"]
+    argv = [*celery, "-A", app, "worker"]
     argv += ["--hostname=%s" % instance["node"], "--queues=%s" % ",".join(instance["queues"])]
     argv += ["--pool=%s" % instance["pool"], "--loglevel=%s" % instance["loglevel"]]
     argv += _size(instance)

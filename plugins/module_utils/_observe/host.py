@@ -143,7 +143,9 @@ def observe(request, scanned):
     for name, entry in found.items():
         then = {pid: before[pid] for pid in trees[name] if pid in before}
         now = {pid: after[pid] for pid in later[name] if pid in after}
-        processes, ended = process_tree.compare(then, now, mains[name], request.hostname)
+        processes, ended = process_tree.compare(
+            then, now, mains[name], request.hostname, request.params["celery_command"]
+        )
         entry.update(processes=processes, ended=ended, sample_seconds=seconds)
     owned = {pid for tree in (*trees.values(), *later.values()) for pid in tree}
     certain = not missing

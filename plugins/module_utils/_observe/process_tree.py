@@ -52,7 +52,7 @@ def look(pids, proc="/proc"):
     return found
 
 
-def compare(before, after, main, hostname):
+def compare(before, after, main, hostname, command=()):
     """Return the processes of the second look with what they did since the first, and the pids that ended between.
 
     A pid that was taken again by another process counts as ended and as a new one.
@@ -66,7 +66,7 @@ def compare(before, after, main, hostname):
             {
                 "pid": pid,
                 "ppid": now["ppid"],
-                "role": role(pid, now, main, hostname),
+                "role": role(pid, now, main, hostname, command),
                 "name": now["name"],
                 "state": now["state"],
                 "age": now["age"],
@@ -83,11 +83,11 @@ def compare(before, after, main, hostname):
     return processes, sorted(ended)
 
 
-def role(pid, facts, main, hostname):
+def role(pid, facts, main, hostname, command=()):
     """Return main, child for a process of the pool, or other for what tasks and libraries start."""
     if pid == main:
         return "main"
-    seen = describe(facts["argv"], hostname) if facts["ppid"] == main else None
+    seen = describe(facts["argv"], hostname, command) if facts["ppid"] == main else None
     return "child" if seen and seen["kind"] == "worker" else "other"
 
 

@@ -14,7 +14,7 @@ import re
 import shlex
 import socket
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Callable, Sequence
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.environ import environ_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import MASK, mask
@@ -32,6 +32,7 @@ _GLOBAL_OPTIONS = ("-A", "--app", "-b", "--broker", "--result-backend", "--loade
 # Short options of celery worker that take none, so that more may follow in the same word: -EB.
 _FLAGS = "BDEq"
 
+_PYTHON = re.compile(r"(python|pypy)[0-9.]*\Z")
 _PYTHON_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 
 # What Celery writes over its command line when setproctitle is installed.
@@ -41,15 +42,20 @@ _BEAT_TITLE = re.compile(r"\[celery beat\](?P<arguments>.*)")
 _FLOWER_PASSWORD = re.compile(r"(--basic[-_]auth[= ])\S+")
 
 
-def scan(proc: str = "/proc", hostname: str | None = None) -> list[dict[str, Any]]:
-    """Return the Celery processes of this host, by pid. Those inside containers are not of this host."""
+def scan(
+    proc: str = "/proc", hostname: str | None = None, command: Sequence[str] = (), app: str = ""
+) -> list[dict[str, Any]]:
+    """Return the Celery processes of this host, by pid. Those inside containers are not of this host.
+
+    With a command of its own, an application is known by that, too.
+    """
     hostname = hostname or socket.gethostname()
     boot = _boot_time(proc)
     own_namespace = _link(os.path.join(proc, "self", "ns", "pid"))
     found = {}
     for name in os.listdir(proc):
         if name.isdigit() and _link(os.path.join(proc, name, "ns", "pid")) in ("", own_namespace):
-            process = _read(proc, name, hostname, boot)
+            process = _read(proc, name, boot, lambda argv: describe(argv, hostname, command, app))
             if process:
                 found[process["pid"]] = process
     return [_with_role(found[pid], found) for pid in sorted(found)]
@@ -60,17 +66,24 @@ def same_app(one: str, other: str) -> bool:
     return bool(one) and _package(one) == _package(other)
 
 
-def describe(argv: list[str], hostname: str) -> dict[str, Any] | None:
-    """Return kind, app, node and embedded_beat of a command line, or None if it is not Celery's."""
+def describe(argv: list[str], hostname: str, command: Sequence[str] = (), app: str = "") -> dict[str, Any] | None:
+    """Return kind, app, node and embedded_beat of a command line, or None if it is not Celery's.
+
+    The command is the application's own, after which come the arguments of Celery: nautobot-server celery.
+    """
     if not argv:
         return None
     worker = _WORKER_TITLE.match(argv[0])
     if worker:
-        seen = _parse(_words(worker.group("arguments")), hostname) or _description("worker")
+        seen = _parse_title(worker.group("arguments"), hostname, command, app) or _description("worker")
         return dict(seen, kind="worker", node=worker.group("node"))
     beat = _BEAT_TITLE.match(argv[0])
     if beat:
-        return dict(_parse(_words(beat.group("arguments")), hostname) or _description("beat"), kind="beat")
+        seen = _parse_title(beat.group("arguments"), hostname, command, app) or _description("beat")
+        return dict(seen, kind="beat")
+    own = _after_command(argv, command)
+    if own is not None:
+        return _with_app(_parse(own, hostname), app)
     arguments = _after_celery(argv)
     return None if arguments is None else _parse(arguments, hostname)
 
@@ -79,12 +92,36 @@ def _description(kind: str, app: str = "", node: str = "", embedded_beat: bool =
     return {"kind": kind, "app": app, "node": node, "embedded_beat": embedded_beat}
 
 
+def _with_app(seen: dict[str, Any] | None, app: str) -> dict[str, Any] | None:
+    return seen and dict(seen, app=seen["app"] or app)
+
+
+def _parse_title(text: str | None, hostname: str, command: Sequence[str], app: str) -> dict[str, Any] | None:
+    """Celery writes the arguments of the program there, so those of the application's own command come before its own."""
+    words, own = _words(text), list(command[1:])
+    if own and words[: len(own)] == own:
+        return _with_app(_parse(words[len(own) :], hostname), app)
+    return _parse(words, hostname)
+
+
+def _after_command(argv: list[str], command: Sequence[str]) -> list[str] | None:
+    """Return what follows the application's own command, which is a script that Python runs, or a program."""
+    if not command:
+        return None
+    first, own = os.path.basename(command[0]), list(command[1:])
+    for position in range(2 if _PYTHON.match(os.path.basename(argv[0])) else 1):
+        words = argv[position:]
+        if words and os.path.basename(words[0]) == first and words[1 : len(own) + 1] == own:
+            return words[len(own) + 1 :]
+    return None
+
+
 def _after_celery(argv: list[str]) -> list[str] | None:
     """Return what follows celery, in 'celery ...', 'python .../celery ...' and 'python -m celery ...'."""
     program = os.path.basename(argv[0])
     if program == "celery":
         return argv[1:]
-    if not re.match(r"(python|pypy)[0-9.]*\Z", program):
+    if not _PYTHON.match(program):
         return None
     position = 1
     while position < len(argv) and argv[position].startswith("-"):
@@ -150,14 +187,16 @@ def _package(app: str) -> str:
     return module[: -len(".celery")] if module.endswith(".celery") else module
 
 
-def _read(proc: str, pid: str, hostname: str, boot: float) -> dict[str, Any] | None:
+def _read(
+    proc: str, pid: str, boot: float, description: Callable[[list[str]], dict[str, Any] | None]
+) -> dict[str, Any] | None:
     """Return one process, or None if it is not Celery's, or has ended meanwhile."""
     directory = os.path.join(proc, pid)
     try:
         with open(os.path.join(directory, "cmdline"), "rb") as stream:
             raw = stream.read()
         argv = raw.decode("utf-8", "replace").rstrip("\0").split("\0") if raw else []
-        seen = describe(argv, hostname)
+        seen = description(argv)
         if seen is None:
             return None
         with open(os.path.join(directory, "stat"), encoding="utf-8", errors="replace") as stream:

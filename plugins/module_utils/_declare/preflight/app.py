@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
+import shlex
 from typing import Any, Callable
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import value_in_words
@@ -49,6 +51,7 @@ RESERVED_ENVIRONMENT = {
 FACTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "module": {"type": "str", "required": True},
+    "command": {"type": "str", "default": ""},
     "scope": {"type": "str", "default": "system"},
     "home": {"type": "str", "default": ""},
     "service_manager": {"type": "str", "default": "systemd"},
@@ -67,6 +70,7 @@ def check_app(
     """Refuse an application that cannot be installed as it is described."""
     return [
         *_names(facts),
+        *_command(facts["command"]),
         *_scope(facts),
         *_source(facts["source"], is_directory, is_file),
         *_broker(facts["broker_url"]),
@@ -111,6 +115,35 @@ def _names(facts: dict[str, Any]) -> list[Problem]:
             )
         )
     return problems
+
+
+def _command(command: str) -> list[Problem]:
+    variable = "celery_app_command"
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        return [refuse(variable, f"{command!r}: {error}", "words as a shell reads them", "close the quote")]
+    if words and posixpath.basename(words[0]) == "airflow":
+        return [
+            refuse(
+                variable,
+                repr(command),
+                "a command that hands its arguments to Celery: that of Airflow knows few of a worker's options",
+                "take celery_app_command out, and set celery_app_module to"
+                " airflow.providers.celery.executors.celery_executor.app; the log server of Airflow's own command is then"
+                " replaced by its remote logging",
+            )
+        ]
+    if words and (len(words) < 2 or words[-1] != "celery"):
+        return [
+            refuse(
+                variable,
+                repr(command),
+                "the application's program and then celery, as in nautobot-server celery: by this word its processes are known",
+                "write what you type before the word worker; leave it empty where that is celery alone",
+            )
+        ]
+    return []
 
 
 def _scope(facts: dict[str, Any]) -> list[Problem]:

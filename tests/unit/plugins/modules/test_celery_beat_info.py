@@ -31,7 +31,7 @@ def call(run_module, monkeypatch):
 
     def with_arguments(outcome, **arguments):
         monkeypatch.setattr(celery_beat_info, "look", lambda *_arguments: outcome)
-        monkeypatch.setattr(celery_beat_info, "scan", lambda: [BEAT])
+        monkeypatch.setattr(celery_beat_info, "scan", lambda **_known: [BEAT])
         return run_module(celery_beat_info, celery_python=sys.executable, **arguments)
 
     return with_arguments

@@ -33,7 +33,7 @@ def run(run_module, monkeypatch):
     """Return a function that runs the module on a host with two processes."""
 
     def with_arguments(**arguments):
-        monkeypatch.setattr(celery_host_info, "scan", lambda: [PROCESS, WORKER])
+        monkeypatch.setattr(celery_host_info, "scan", lambda **_known: [PROCESS, WORKER])
         began = time.time()
         result = run_module(celery_host_info, **arguments)
         for sample in [] if result.get("failed") else result.get("samples") or [result]:
@@ -85,7 +85,7 @@ def test_services_of_an_application(run, tmp_path):
 
 
 def test_processes_that_cannot_be_read(run_module, monkeypatch):
-    def refuse():
+    def refuse(**_known):
         raise PermissionError(13, "Permission denied", "/proc")
 
     monkeypatch.setattr(celery_host_info, "scan", refuse)

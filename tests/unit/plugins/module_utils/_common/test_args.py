@@ -76,7 +76,18 @@ def test_only_passwords_are_hidden_from_the_result():
 def test_refusal_fails_the_task(monkeypatch):
     refused = SimpleNamespace(error="interpreter_missing", message="there is no interpreter")
     monkeypatch.setattr(args, "run", lambda *_arguments, **_options: refused)
-    params = dict.fromkeys(["celery_python", "user", "group", "chdir", "pythonpath", "timeout"])
+    params = dict.fromkeys(
+        ["celery_python", "celery_command", "app", "user", "group", "chdir", "pythonpath", "timeout"]
+    )
     with pytest.raises(Failed) as caught:
         args.look(Module(**params), [], {}, {})
     assert caught.value.args == ({"msg": "there is no interpreter", "kind": "interpreter_missing"},)
+
+
+@pytest.mark.parametrize(("app", "command"), [("shop", ["shop-server", "celery"]), (None, ())])
+def test_own_command_is_for_who_needs_the_application(monkeypatch, app, command):
+    seen = {}
+    monkeypatch.setattr(args, "run", lambda *_arguments, **options: seen.update(options))
+    params = dict.fromkeys(["celery_python", "user", "group", "chdir", "pythonpath", "timeout"])
+    args.try_to_look(Module(app=app, celery_command=["shop-server", "celery"], **params), [], {}, {})
+    assert seen["command"] == command

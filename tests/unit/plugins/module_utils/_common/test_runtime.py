@@ -261,3 +261,62 @@ def test_loader_that_keeps_bytes(helper):
     module = helper("")
     module.__spec__.loader.get_source = lambda _name: b"def main(arguments, tell):\n    return {'ok': '\xc3\xa4'}\n"
     assert run(sys.executable, module, {}).result == {"ok": "ä"}
+
+
+# As a command of an application's own: it sets the application up, and hands its arguments to Celery, which looks for further
+# commands among the entry points on the path.
+OWN_COMMAND = """
+import importlib.metadata, os, sys, types
+os.environ["SHOP_READY"] = "yes"
+sys.argv.remove("celery")
+sys.modules["click"] = types.SimpleNamespace(command=lambda name: lambda function: function)
+found = importlib.metadata.entry_points()
+group = found.select(group="celery.commands") if hasattr(found, "select") else found["celery.commands"]
+commands = {entry.name: entry for entry in group}
+if sys.argv[1] not in commands:
+    sys.exit("No such command " + sys.argv[1])
+commands[sys.argv[1]].load()()
+"""
+
+
+@pytest.fixture
+def own_command(tmp_path):
+    path = tmp_path / "shop-server"
+    path.write_text(OWN_COMMAND)
+    return [sys.executable, path.name, "celery"]
+
+
+def test_helper_runs_below_the_applications_own_command(helper, own_command, tmp_path):
+    module = helper(
+        """
+        import os, sys
+
+        def main(arguments, tell):
+            tell(ready=os.environ.get("SHOP_READY"))
+            return {"got": arguments, "cwd": os.getcwd(), "path": [one for one in sys.path if "taskfleet-" in one]}
+        """
+    )
+    outcome = run(sys.executable, module, {"a": 1}, command=own_command, directory=str(tmp_path))
+    assert (outcome.error, outcome.tail) == (None, "")
+    assert (outcome.result["ready"], outcome.result["got"], outcome.result["cwd"]) == ("yes", {"a": 1}, str(tmp_path))
+    (directory,) = outcome.result["path"]
+    assert not os.path.exists(directory)
+
+
+def test_command_that_hands_nothing_to_celery_is_named(helper, tmp_path):
+    path = tmp_path / "deaf"
+    path.write_text("raise SystemExit('deaf: error: unrecognized arguments')")
+    outcome = run(
+        sys.executable, helper(""), {}, command=[sys.executable, str(path), "celery"], directory=str(tmp_path)
+    )
+    assert outcome.error == "no_result"
+    assert "expected that {0} {1} celery hands its arguments to Celery".format(sys.executable, path) in outcome.message
+    assert outcome.message.endswith("it printed: deaf: error: unrecognized arguments")
+
+
+def test_command_or_directory_that_is_not_there(helper, tmp_path):
+    outcome = run(sys.executable, helper(""), {}, command=[str(tmp_path / "gone"), "celery"], directory=str(tmp_path))
+    assert outcome.error == "interpreter_missing"
+    assert str(tmp_path / "gone") in outcome.message
+    outcome = run(sys.executable, helper(""), {}, command=[sys.executable], directory=str(tmp_path / "gone"))
+    assert outcome.error == "directory_missing"

@@ -72,13 +72,13 @@ def test_value_of_another_type_stays_for_preflight(key, value):
 
 def test_autoscale_reaches_celery_as_two_numbers():
     for value in ({"max": 10, "min": 3}, "10,3", [10, 3]):
-        argv = worker_argv(declared(autoscale=value), "celery", "shop", {})
+        argv = worker_argv(declared(autoscale=value), ["celery"], "shop", {})
         assert "--autoscale=10,3" in argv
 
 
 def test_single_autoscale_lets_the_pool_shrink_to_nothing():
     assert autoscale_bounds(3) == (3, 0)
-    assert "--autoscale=3,0" in worker_argv(declared(autoscale=3), "celery", "shop", {})
+    assert "--autoscale=3,0" in worker_argv(declared(autoscale=3), ["celery"], "shop", {})
 
 
 def test_defaults_of_the_host_lie_under_the_instance_and_over_the_collection():

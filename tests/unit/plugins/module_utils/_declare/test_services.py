@@ -15,7 +15,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.services
 
 LIMITS = {"operation": 120, "soft": 180, "hard": 240, "stop": 300}
 SENTINEL = {"run_dir": "/run/shop", "directory": "/etc/shop/sentinel", "digest": "abc", "pythonpath": "/opt/shop/src"}
-FACTS = {"app": "shop", "module": "shop.celery", "celery": "/v/bin/celery", "settings": {}, "watchdog": 30}
+FACTS = {"app": "shop", "module": "shop.celery", "celery": ["/v/bin/celery"], "settings": {}, "watchdog": 30}
 
 
 def workers(*declared, **facts):

@@ -8,6 +8,7 @@ import json
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import instance
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.worker_command import (
+    celery_argv,
     settings_overlay,
     worker_argv,
 )
@@ -19,7 +20,7 @@ def argv(include="", settings=None, **changes):
     # Celery's own defaults, so that each option is there because it was asked for.
     plain = {"without_gossip": False, "without_mingle": False}
     one = instance({"name": "w1", "queues": ["a", "b"], **plain, **changes}, "h", limits=LIMITS)
-    return worker_argv(one, "/v/bin/celery", "shop.celery", settings or {}, include)
+    return worker_argv(one, ["/v/bin/celery"], "shop.celery", settings or {}, include)
 
 
 def test_least_instance():
@@ -132,3 +133,22 @@ def test_settings_refuse_what_the_command_line_cannot_set():
 def test_settings_refuse_what_would_have_no_effect(name):
     with pytest.raises(ValueError, match="has no effect"):
         settings_overlay({name: 7})
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("", ["/v/bin/celery"]),
+        ("nautobot-server celery", ["/v/bin/nautobot-server", "celery"]),
+        ("/srv/indico celery", ["/srv/indico", "celery"]),
+        ("python manage.py --settings 'a b' celery", ["/v/bin/python", "manage.py", "--settings", "a b", "celery"]),
+    ],
+)
+def test_celery_is_started_by_itself_or_by_the_applications_own_command(command, words):
+    assert celery_argv(command, "/v") == words
+
+
+def test_worker_starts_with_the_applications_own_command():
+    one = instance({"name": "w1", "queues": ["a"]}, "h")
+    words = worker_argv(one, ["/v/bin/shop-server", "celery"], "shop.celery", {})
+    assert words[:5] == ["/v/bin/shop-server", "celery", "-A", "shop.celery", "worker"]

@@ -37,6 +37,7 @@ DEFAULTS = {
     "name": "shop",
     "app": "shop.celery",
     "kinds": ["worker", "beat", "flower"],
+    "celery_command": [],
     "instances": [],
     "manager": "none",
     "config_dir": None,

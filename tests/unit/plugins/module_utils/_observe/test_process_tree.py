@@ -147,3 +147,9 @@ def test_fact_unknown_to_the_kernel_is_null(tmp_path):
     (processes, _ended) = process_tree.compare({5: facts}, {5: facts}, 5, HOST)
     assert processes[0]["switches"] is None
     assert process_tree.parents(str(tmp_path)) == {5: 1}
+
+
+def test_process_of_the_pool_is_known_by_the_applications_own_command():
+    facts = {"ppid": 7, "argv": ["/v/bin/python", "/v/bin/shop-server", "celery", "-A", "shop", "worker"]}
+    assert process_tree.role(8, facts, 7, HOST) == "other"
+    assert process_tree.role(8, facts, 7, HOST, ["/v/bin/shop-server", "celery"]) == "child"

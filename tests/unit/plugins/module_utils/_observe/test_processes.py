@@ -36,12 +36,12 @@ class FakeProc:
         (directory / "stat").write_text(f"{pid} ({comm}) S {ppid} {'0 ' * 17}{ticks} 0 0\n")
         return directory
 
-    def scan(self):
-        return processes.scan(str(self.root), HOST)
+    def scan(self, **known):
+        return processes.scan(str(self.root), HOST, **known)
 
-    def strays(self, app="shop.celery", kinds=processes.KINDS):
+    def strays(self, app="shop.celery", kinds=processes.KINDS, **known):
         params = {"name": None, "app": app, "kinds": kinds}
-        return [process["pid"] for process in host.strays(params, self.scan(), None, ())]
+        return [process["pid"] for process in host.strays(params, self.scan(app=app, **known), None, ())]
 
 
 @pytest.fixture
@@ -264,3 +264,44 @@ def test_other_applications(other):
 
 def test_real_proc_can_be_read():
     assert isinstance(processes.scan(), list)
+
+
+SERVER = ["/opt/shop/venv/bin/nautobot-server", "celery"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "app"),
+    [
+        (("/opt/shop/venv/bin/python", *SERVER, "-A", "core.celery", "worker", "--hostname=w1@web1"), "core.celery"),
+        (("/opt/shop/venv/bin/python3.11", *SERVER, "worker", "--hostname=w1@web1"), "shop"),
+        ((*SERVER, "worker", "--hostname=w1@web1"), "shop"),
+        (("[celeryd: w1@web1:MainProcess] -active- (celery worker -n w1@web1)",), "shop"),
+        (("[celeryd: w1@web1:MainProcess] -active- (-A core worker -n w1@web1)",), "core"),
+    ],
+)
+def test_worker_is_known_by_the_applications_own_command(argv, app):
+    seen = processes.describe(list(argv), HOST, SERVER, "shop")
+    assert seen == {"kind": "worker", "app": app, "node": "w1@web1", "embedded_beat": False}
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("vim", *SERVER, "worker"),
+        ("python3", "/opt/shop/venv/bin/nautobot-server", "migrate", "worker"),
+        ("python3", *SERVER, "inspect", "ping"),
+        ("python3", "/srv/other.py", "celery", "worker"),
+    ],
+)
+def test_other_process_is_not_the_applications_own_command(argv):
+    assert processes.describe(list(argv), HOST, SERVER, "shop") is None
+
+
+def test_celery_itself_is_known_beside_the_applications_own_command():
+    assert processes.describe(["celery", "-A", "other", "beat"], HOST, SERVER, "shop")["app"] == "other"
+
+
+def test_beat_that_was_started_by_hand_with_the_own_command_is_a_stray(proc):
+    proc.add(5, "/opt/shop/venv/bin/python3", *SERVER, "beat")
+    assert proc.strays() == []
+    assert proc.strays(command=SERVER) == [5]

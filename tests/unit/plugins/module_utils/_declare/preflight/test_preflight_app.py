@@ -222,3 +222,18 @@ def test_result_backend_in_the_environment_alone():
 
 def test_several_problems_come_at_once():
     assert len(judge(name="", module="", broker_url="", source=None, environment={"a b": "x"})) == 5
+
+
+@pytest.mark.parametrize("command", ["", "nautobot-server celery", "/srv/indico celery", "python manage.py celery"])
+def test_commands(command):
+    assert judge(command=command) == []
+
+
+@pytest.mark.parametrize("command", ["celery", "nautobot-server", "shop-server celery worker", "shop-server 'celery"])
+def test_commands_refused(command):
+    assert only(judge(command=command)).variable == "celery_app_command"
+
+
+def test_command_of_airflow_is_refused_with_what_takes_its_place():
+    problem = only(judge(command="airflow celery"))
+    assert "celery_executor.app" in problem.remedy
