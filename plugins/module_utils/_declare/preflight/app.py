@@ -118,6 +118,7 @@ def _names(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _command(command: str) -> list[Problem]:
+    """`celery_app_command` hands its arguments to Celery, and ends in the word `celery`."""
     variable = "celery_app_command"
     try:
         words = shlex.split(command)

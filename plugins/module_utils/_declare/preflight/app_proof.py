@@ -76,6 +76,7 @@ def check_app_proof(facts: dict[str, Any]) -> list[Problem]:
 
 
 def _instance(info: dict[str, Any], where: str, instance: dict[str, Any]) -> list[Problem]:
+    """An instance's own limits are below `visibility_timeout`, and its soft shutdown is one that this Celery knows."""
     own = instance.get("timeouts") is not None
     problems = _visibility(info, f"{where}.timeouts", instance["limits"]) if own else []
     celery = str((info.get("versions") or {}).get("celery") or "")
