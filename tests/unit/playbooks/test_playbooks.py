@@ -79,7 +79,7 @@ def changes(run):
 
 
 def test_example_has_no_problem():
-    run = check(limit="broker1")
+    run = check(limit="broker1", ansible_connection="local")
     assert run.returncode == 0, run.stdout
     assert changes(run) == {"0"}
 
