@@ -29,14 +29,15 @@ def argument_spec() -> dict[str, Any]:
 
 
 def vocabulary(loader: Any, roles: list[str], directory: str = ROLES) -> Vocabulary:
-    """Return the names that roles have: their documented variables, and those of vars/main.yml that they give to others.
+    """Return the names of the collection: documented variables of its roles, and those of vars/main.yml that they give to others.
 
-    The variables of the playbooks are known beside those of any role.
+    Whose names are looked at, ``roles`` says; those of the others are known all the same, and are no misspelling.
     """
     options: dict[str, Any] = {}
     others: set[str] = set()
-    looked_at = roles or sorted(os.listdir(directory))
-    for role in {*looked_at, PLAYBOOKS}:
+    all_roles = sorted(os.listdir(directory))
+    looked_at = roles or all_roles
+    for role in all_roles:
         specification = _load(loader, os.path.join(directory, role, "meta", "argument_specs.yml"))
         for entry in (specification.get("argument_specs") or {}).values():
             options.update(entry.get("options") or {})

@@ -182,6 +182,15 @@ def test_prefixes_of_the_playbooks_are_those_of_their_variables():
         assert [option for option in words.options if option.startswith(prefix)], prefix
 
 
+@pytest.mark.parametrize("role", ["celery_broker", "celery_worker"])
+def test_variable_of_another_role_is_no_misspelling(role):
+    """celery_broker_verify_timeout and celery_worker_verify_timeout are nearly the same, and both are variables."""
+    words = celery_preflight.vocabulary(DataLoader(), [role])
+    for name in ("celery_broker_verify_timeout", "celery_worker_verify_timeout"):
+        assert not words.is_misspelt(name, is_given=False)
+    assert words.is_misspelt(f"{role}_verify_timeuot", is_given=False)
+
+
 def test_keys_behind_a_template_are_judged():
     source = trust_as_template("{{ {'versoin': 1} }}")
     assert names({"celery_app_source": source})["problems"][0]["suggestion"] == "version"
