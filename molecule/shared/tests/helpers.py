@@ -181,6 +181,7 @@ class Host:
         connection = {
             "celery_python": self.facts["python"],
             "app": self.facts["module"],
+            "celery_command": self.facts["command"],
             "chdir": self.facts["source_dir"],
             "environment_file": f"{self.facts['config_dir']}/celery.env",
             "user": self.facts["user"],

@@ -19,6 +19,7 @@ def evidence(host):
         "celery_host_info",
         name=host.app,
         app=facts["module"],
+        celery_command=facts["command"],
         instances=[worker.instance for worker in host.workers],
         manager=host.manager,
         config_dir=facts["config_dir"],
