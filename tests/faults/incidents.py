@@ -8,6 +8,7 @@ heals them all, while a ledger of tasks runs through the fleet. A file of its ow
     EXPECTED    verdict and reason before it is healed
     OR          others that are as right, where the moment of the look decides
     ACTION      what restart_idle does: restart, start, or none
+    ALSO        instances that it leaves without a verdict, beside NODE
     EXITS       the exit codes that it leads to: of health while it lasts, and of restart_idle: 2 where a person has to act
     inject      makes it
     WHEN        early or late: before the others of its round, when it takes long to come about, or after them (may be
@@ -221,7 +222,8 @@ class Incident:
     def _is_about(self, name, verdict, reason):
         if verdict == "finding":
             return name.startswith(f"{reason} ")
-        return name == (self.found["node"] if self.NODE else "broker")
+        nodes = (self.found["node"] if self.NODE else "broker", *getattr(self.module, "ALSO", ()))
+        return name in nodes or name.partition("@")[0] in nodes
 
     @property
     def expected(self):

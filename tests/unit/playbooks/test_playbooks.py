@@ -60,7 +60,7 @@ def test_misspelt_variable_of_a_playbook_is_refused_before_anything_happens():
 
 
 def check(playbook="check", limit="all", **variables):
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(ROOT / "inventories/example"), "--limit", limit]
+    command = [sys.executable, "-m", "ansible.cli.playbook", "-i", str(ROOT / "inventories/example"), "--limit", limit]
     environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH=str(ROOT.parents[2]), ANSIBLE_NOCOLOR="1")
     return subprocess.run(
         [*command, f"taskfleet.celery.{playbook}", "-e", json.dumps(variables)],
