@@ -23,6 +23,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._act.outcomes imp
     unproven,
     with_canaries,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import to_prove
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.proof import proofs
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine import reached
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.report import app_of
 
@@ -34,6 +36,8 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "celery_heal_plan": heal_plan,
+            "celery_heal_to_prove": to_prove,
+            "celery_heal_proofs": proofs,
             "celery_heal_failure": heal_failure,
             "celery_heal_outcomes": outcomes,
             "celery_heal_services": services,

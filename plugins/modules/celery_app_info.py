@@ -33,6 +33,11 @@ options:
     type: list
     elements: str
     default: []
+  own_environment_file:
+    description:
+      - A file like O(environment_file) that one service has besides. Its variables win over those of O(environment_file).
+    type: path
+    version_added: 0.1.0
   source_dir:
     description:
       - The application's source tree, which goes into RV(revision).
@@ -306,6 +311,7 @@ def main():
     specification = connection_arguments()
     specification["app"]["required"] = True
     specification["require"] = {"type": "list", "elements": "str", "default": []}
+    specification["own_environment_file"] = {"type": "path"}
     specification["source_dir"] = {"type": "path"}
     specification["timeout"] = {"type": "float", "default": 30}
     module = Module(specification, supports_check_mode=True)

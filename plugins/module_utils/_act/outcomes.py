@@ -15,6 +15,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import 
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import start_timeout
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.policy import policy
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.conclusion import named, unhealed
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import START
 
 # Seconds that a worker without a task may take to end.
 EMPTY = 15
@@ -97,9 +98,9 @@ def prepare(batches, result, expected):
     return batches
 
 
-def heal_plan(result, expected, policy, last_restarts, now):
+def heal_plan(result, expected, policy, last_restarts, now, proofs=None):
     """Return the plan to fix what is stuck or down, with all that carrying it out needs."""
-    made = plan(result["report"], policy, last_restarts, now)
+    made = plan(result["report"], policy, last_restarts, now, proofs)
     return dict(made, batches=prepare(made["batches"], result, expected))
 
 
@@ -204,7 +205,7 @@ def awaited(results):
 
 
 def record(made, restarted, before, now, done=()):
-    """Return what heal.json has of a run: ``{planned, restarted, left_alone, hold, done, last_restarts}``.
+    """Return what heal.json has of a run: ``{planned, restarted, left_alone, hold, proofs, done, last_restarts}``.
 
     :param dict made: the plan.
     :param list restarted: the outcomes so far.
@@ -222,6 +223,7 @@ def record(made, restarted, before, now, done=()):
         "left_alone": made["left_alone"]
         + [{"node": node, "why": "stopped: {0} failed verification".format(failed[0])} for node in left_out],
         "hold": made["hold"],
+        "proofs": made.get("proofs") or {},
         # Where rolling_restart goes on.
         "done": [*done, *(one["node"] for one in restarted if one["verified"])],
         # For the cooldown of the next run.
@@ -233,7 +235,8 @@ def lines(made):
     """Return a line for each node that is to be touched, and for each that is unhealthy and is not."""
     text = ["Nobody is touched: {0}".format(made["hold"])] if made["hold"] else []
     for step in (step for batch in made["batches"] for step in batch):
-        text.append("{action} {node} ({verdict}/{reason}): {cause}".format(**step))
+        proven = ", and its proof passes now" if step["node"] in (made.get("proofs") or {}) else ""
+        text.append("{action} {node} ({verdict}/{reason}{0}): {cause}".format(proven, **step))
     text += ["leave {node}: {why}".format(**one) for one in made["left_alone"] if not one["why"].startswith("healthy/")]
     return text or ["There is nothing to do."]
 
@@ -272,7 +275,7 @@ def _outcome(step, taken, verdict, result):
         why = taken["error"]
     elif not verdict or verdict["verdict"] not in WELL:
         why = "{verdict}/{reason}: {cause}".format(**verdict) if verdict else "it is not in the report"
-    elif not new_pid or new_pid == taken.get("before_pid"):
+    elif not new_pid or (step["action"] != START and new_pid == taken.get("before_pid")):
         why = "its main process is the same as before"
     return {
         "node": step["node"],
@@ -318,7 +321,7 @@ def _with_canary(one, result):
 
 def _fate(step, taken, result):
     """Return what becomes of the tasks that the worker had."""
-    if step["action"] == "start" or taken.get("signal") in ("", None):
+    if step["action"] == START or taken.get("signal") in ("", None):
         ended = "It did not run. "
     elif taken["signal"] == "TERM":
         return "It ended its running tasks, and gave back those that it had not begun."

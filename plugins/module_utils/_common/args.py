@@ -44,15 +44,17 @@ def narrow_no_log(module, environment, broker_url=""):
 
 
 def environment_of(params):
-    """Return the variables of the file with those of the dict laid over them, and what is wrong with the file."""
+    """Return the variables of the files with those of the dict laid over them, and what is wrong with a file."""
     environment, problem = {}, ""
-    path = params["environment_file"]
-    if path:
+    for option in ("environment_file", "own_environment_file"):
+        path = params.get(option)
+        if not path:
+            continue
         try:
             with open(path, encoding="utf-8") as stream:
-                environment = parse(stream.read())
+                environment.update(parse(stream.read()))
         except (OSError, UnicodeDecodeError, EnvironmentFileError) as error:
-            problem = "environment_file {0} cannot be read: {1}; correct the path or the file".format(path, error)
+            problem = "{0} {1} cannot be read: {2}; correct the path or the file".format(option, path, error)
     environment.update((name, str(value)) for name, value in params["environment"].items())
     return environment, problem
 

@@ -13,6 +13,12 @@ DOWN, MISCONFIGURED, UNKNOWN = "down", "misconfigured", "unknown"
 VERDICTS = (STUCK, DOWN, MISCONFIGURED, UNKNOWN, STARTING, HEALTHY)
 
 RESTART, START, NONE = "restart", "start", "none"
+# Start it if the proof on its host passes: it imports, and reaches broker and result backend.
+START_IF_PROVEN = "start_if_proven"
+
+_FIX_AND_START = (
+    "Read the last lines of its log and fix the cause. Then restart_idle starts a worker, and deploy any service."
+)
 
 # By reason: verdict, action of restart_idle, remedy.
 REASONS = {
@@ -43,8 +49,8 @@ REASONS = {
         "Restart it. Give the transport socket_keepalive, socket_timeout and health_check_interval.",
     ),
     "not_running": (DOWN, START, "Start the service."),
-    "crash_looping": (DOWN, NONE, "Read the last lines of its log and fix the cause. A restart does not help."),
-    "start_failed": (DOWN, NONE, "Read the last lines of its log and fix the cause. A restart does not help."),
+    "crash_looping": (DOWN, START_IF_PROVEN, _FIX_AND_START),
+    "start_failed": (DOWN, START_IF_PROVEN, _FIX_AND_START),
     "wrong_queues": (
         MISCONFIGURED,
         NONE,

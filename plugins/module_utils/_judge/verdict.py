@@ -19,7 +19,13 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation i
     moment,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.fleet import Fleet
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import STUCK, entry, verdict_of
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import (
+    NONE,
+    START_IF_PROVEN,
+    STUCK,
+    entry,
+    verdict_of,
+)
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.rules import (
     beat_and_flower,
     healthy,
@@ -155,8 +161,12 @@ def judge_service(kind, expected, fleet):
     outcome = proven(outcome, fleet, one.heartbeats())
     missing = dict(one.host.samples[-1]["missing"]) if one.host.samples else {}
     main = one.host.samples[-1]["main"] if one.host.samples else None
+    row = entry(outcome["reason"])
+    if row["action"] == START_IF_PROVEN:
+        # restart_idle starts workers only.
+        row["action"] = NONE
     return dict(
-        entry(outcome["reason"]),
+        row,
         host=declared["host"],
         activity=outcome["activity"],
         since=_since(outcome),

@@ -26,6 +26,9 @@ _ENDED = ("signal", "core-dump", "watchdog", "oom-kill")
 
 _SIGKILL = 9
 
+# What is cited of a service that does not start, and read by the plan.
+STATE, MEMORY_LIMIT = "service.state", "service.memory_limit_bytes"
+
 # Of one processor: a start that takes more is at work, not hung, for so many times its grace.
 _BUSY_START = 0.2
 _BUSY_GRACE = 5
@@ -117,6 +120,7 @@ def looping_service(host, policy):
         cites.append(cite(HOST, "service.result", ["start-limit-hit"], "the service manager has given up"))
     if not cites:
         return None
+    cites += _given_up(host) + _met_memory_limit(service)
     return found("crash_looping", "none", _ending("It ends soon after each start", host), cites)
 
 
@@ -137,8 +141,26 @@ def failed_service(host):
     service = host.service
     if not service or service["state"] != "failed":
         return None
-    cites = [cite(HOST, "service.state", host.service_readings("state"), "the service has failed")]
+    cites = _given_up(host) + _met_memory_limit(service)
     return found("start_failed", "none", _ending("It could not be started", host), cites, since=service.get("since"))
+
+
+def _given_up(host):
+    """A citation in a list, if the service manager will not start it again by itself."""
+    if host.service["state"] != "failed":
+        return []
+    return [cite(HOST, STATE, host.service_readings("state"), "the service has failed")]
+
+
+def _met_memory_limit(service):
+    """A citation in a list, if it was killed and has a limit of memory.
+
+    The kernel ends what meets the limit by SIGKILL, and only with cgroup v2 systemd knows that it did.
+    """
+    limit = service.get("memory_limit_bytes")
+    if not limit or not (service.get("exit_signal") == _SIGKILL or service.get("result") == "oom-kill"):
+        return []
+    return [cite(HOST, MEMORY_LIMIT, [limit], "it was killed, and its memory is limited")]
 
 
 def _ending(what, host):
@@ -150,10 +172,8 @@ def _ending(what, host):
         details.append("exit code {0}".format(service["exit_code"]))
     if service.get("result") not in (None, "", "success"):
         details.append(service["result"])
-    # The kernel ends what meets the limit by SIGKILL, and only with cgroup v2 systemd knows that it did.
-    limit = service.get("memory_limit_bytes")
-    if limit and (service.get("exit_signal") == _SIGKILL or service.get("result") == "oom-kill"):
-        details.append("its memory is limited to {0} MiB".format(limit >> 20))
+    if _met_memory_limit(service):
+        details.append("its memory is limited to {0} MiB".format(service["memory_limit_bytes"] >> 20))
     line = last_line(host.samples)
     text = what + (" ({0})".format(", ".join(details)) if details else "")
     return text + (": " + line if line else ".")

@@ -174,6 +174,11 @@ def test_well_again_is_a_new_process_that_works(taken, after, why):
     assert why in found["why"]
 
 
+def test_worker_that_was_started_by_its_service_manager_meanwhile_is_well():
+    found = {"a@h": {"before_pid": 20, "after_pid": 20, "signal": ""}}
+    assert outcomes([step(action="start")], found, result(node("a", pid=20)))[0]["verified"]
+
+
 @pytest.mark.parametrize(
     ("signal", "kind", "words"),
     [
@@ -268,6 +273,8 @@ def test_record_says_what_the_run_did_not_come_to():
     assert recorded["left_alone"][1] == {"node": "b@k", "why": "stopped: a@h failed verification"}
     assert recorded["last_restarts"] == {"a@h": 50, "x@h": 2}
     assert recorded["done"] == []
+    assert recorded["proofs"] == {}
+    assert record(dict(plan, proofs={"a@h": ""}), [], {}, 50)["proofs"] == {"a@h": ""}
     assert record(plan, [{"node": "a@h", "verified": True}], {}, 50, ["y@h"])["done"] == ["y@h", "a@h"]
 
 
@@ -275,6 +282,9 @@ def test_lines_name_who_is_touched_and_who_is_not():
     step = dict(BATCH[0], verdict="stuck", reason="pool_dead", cause="Because.")
     left = [{"node": "z@h", "why": "healthy/idle: nothing"}, {"node": "y@h", "why": "cooldown"}]
     assert lines(made([step], left_alone=left)) == ["restart a@h (stuck/pool_dead): Because.", "leave y@h: cooldown"]
+    proven = dict(BATCH[1], verdict="down", reason="start_failed", cause="Because.")
+    plan = dict(made([proven]), proofs={"b@k": ""})
+    assert lines(plan) == ["start b@k (down/start_failed, and its proof passes now): Because."]
     assert lines(made(hold="no broker")) == ["Nobody is touched: no broker"]
     assert lines(made()) == ["There is nothing to do."]
 

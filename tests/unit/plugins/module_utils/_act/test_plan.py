@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import batch_size, plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import batch_size, plan, to_prove
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import REASONS, entry
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.examples import MANY_EXAMPLES
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.scenes import SCENES
@@ -19,8 +19,9 @@ NOW = 1_790_000_000
 
 def verdict(node, reason, host="web1"):
     verdict = entry(reason)
+    decided = [{"item": "service.state", "readings": ["failed"]}]
     verdict.update(
-        node=node, host=host, instance=node.partition("@")[0], cause="It is so.", evidence={"decided_by": [{}]}
+        node=node, host=host, instance=node.partition("@")[0], cause="It is so.", evidence={"decided_by": decided}
     )
     return verdict
 
@@ -43,7 +44,7 @@ def test_only_the_broken_ones_are_touched():
     assert names(planned) == [["w2@web1", "w4@web1"]]
     assert [step["action"] for step in planned["batches"][0]] == ["restart", "start"]
     assert set(why(planned)) == {"w1@web1", "w3@web1", "w5@web1", "w6@web1"}
-    assert "crash_looping" in why(planned)["w5@web1"]
+    assert why(planned)["w5@web1"] == "the proof on web1 fails: it was not run"
 
 
 def test_batch_is_never_larger_than_the_fraction():
@@ -92,6 +93,60 @@ def test_full_disk_holds_the_restart():
     assert "/var/log on web1" in why(planned)["w1@web1"]
 
 
+# -- Workers that could not be started
+
+
+@pytest.mark.parametrize("reason", ["crash_looping", "start_failed"])
+def test_worker_is_started_once_its_proof_passes(reason):
+    down = fleet(reason, "not_running", "loop_stalled", "idle")
+    assert to_prove(down) == [{"node": "w1@web1", "host": "web1", "instance": "w1"}]
+    planned = plan(down, proofs={"w1@web1": ""})
+    # Last, for it may fail again, which ends the run.
+    assert names(planned) == [["w3@web1"], ["w2@web1"], ["w1@web1"]]
+    assert [step["action"] for batch in planned["batches"] for step in batch] == ["restart", "start", "start"]
+    failing = plan(down, proofs={"w1@web1": "result backend: no TCP connection"})
+    assert names(failing) == [["w3@web1"], ["w2@web1"]]
+    assert why(failing)["w1@web1"] == "the proof on web1 fails: result backend: no TCP connection"
+    assert failing["proofs"] == {"w1@web1": "result backend: no TCP connection"}
+
+
+@pytest.mark.parametrize(
+    ("cites", "words"),
+    [
+        ([{"item": "service.substate", "readings": ["auto-restart"]}], "still starts it again and again by itself"),
+        (
+            [{"item": "service.state", "readings": ["failed", "activating"]}],
+            "still starts it again and again by itself",
+        ),
+        (
+            [
+                {"item": "service.state", "readings": ["failed"]},
+                {"item": "service.memory_limit_bytes", "readings": [30 << 20]},
+            ],
+            "a limit of memory of 30 MiB",
+        ),
+    ],
+    ids=["waits for its start", "starts", "killed at its limit"],
+)
+def test_nobody_is_started_whom_no_proof_helps(cites, words):
+    down = fleet("crash_looping")
+    down["nodes"][0]["evidence"]["decided_by"] = cites
+    assert to_prove(down) == []
+    planned = plan(down, proofs={"w1@web1": ""})
+    assert names(planned) == []
+    assert words in why(planned)["w1@web1"]
+
+
+def test_brakes_hold_before_a_proof():
+    down = fleet("start_failed", "crash_looping")
+    assert to_prove(fleet("start_failed", broker=dict(WELL, reachable=False, error="gone"))) == []
+    assert to_prove(down, {"heal_verdicts": ["stuck"]}) == []
+    assert [one["node"] for one in to_prove(down, None, {"w1@web1": NOW - 10}, NOW)] == ["w2@web1"]
+    cooling = plan(down, None, {"w1@web1": NOW - 10}, NOW, {"w1@web1": "", "w2@web1": ""})
+    assert names(cooling) == [["w2@web1"]]
+    assert "cooldown" in why(cooling)["w1@web1"]
+
+
 # -- Whatever the verdicts
 
 VERDICTS = st.lists(st.sampled_from(sorted(REASONS)), min_size=1, max_size=40)
@@ -110,10 +165,11 @@ def test_brakes_hold(reasons, broker, restarts, fraction, cooldown):
     sick = fleet(*reasons, broker=broker)
     before = copy.deepcopy(sick)
     policy = {"heal_max_fraction": fraction, "heal_cooldown": cooldown}
-    planned = plan(sick, policy, restarts, NOW)
+    proofs = {one["node"]: "" for one in to_prove(sick, policy, restarts, NOW)[::2]}
+    planned = plan(sick, policy, restarts, NOW, proofs)
     assert sick == before
-    assert plan(sick, policy, restarts, NOW) == planned
-    assert plan(dict(sick, nodes=sick["nodes"][::-1]), policy, restarts, NOW) == planned
+    assert plan(sick, policy, restarts, NOW, proofs) == planned
+    assert plan(dict(sick, nodes=sick["nodes"][::-1]), policy, restarts, NOW, proofs) == planned
     touched = [step["node"] for batch in planned["batches"] for step in batch]
     by_node = {entry["node"]: entry for entry in sick["nodes"]}
     assert sorted(touched + [entry["node"] for entry in planned["left_alone"]]) == sorted(by_node)
@@ -122,6 +178,7 @@ def test_brakes_hold(reasons, broker, restarts, fraction, cooldown):
     for node in touched:
         assert by_node[node]["verdict"] in ("stuck", "down")
         assert by_node[node]["action"] != "none"
+        assert by_node[node]["action"] != "start_if_proven" or node in proofs
         assert NOW - restarts.get(node, NOW - cooldown) >= cooldown
         assert broker["reachable"] is True
         assert not broker["refusing"]

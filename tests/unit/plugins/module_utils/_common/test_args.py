@@ -54,6 +54,16 @@ def test_dict_wins_over_the_file(tmp_path):
     assert args.read_environment(module) == {"A": "file", "B": "dict", "C": "3"}
 
 
+def test_environment_of_a_service_wins_over_that_of_the_application(tmp_path):
+    path, own = tmp_path / "celery.env", tmp_path / "worker-w1.env"
+    path.write_text('A="file"\nB="file"\n')
+    own.write_text('B="own"\n')
+    module = Module(environment_file=str(path), own_environment_file=str(own))
+    assert args.read_environment(module) == {"A": "file", "B": "own"}
+    with pytest.raises(Failed, match=r"own_environment_file .*gone"):
+        args.read_environment(Module(environment_file=str(path), own_environment_file=str(tmp_path / "gone")))
+
+
 @pytest.mark.parametrize("text", [None, 'SECRET="hunter22'])
 def test_file_that_cannot_be_read(tmp_path, text):
     path = tmp_path / "celery.env"

@@ -10,7 +10,7 @@ import pathlib
 import re
 
 import pytest
-from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan
+from ansible_collections.taskfleet.celery.plugins.module_utils._act.plan import plan, to_prove
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import finding_entry
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import (
     NAMES,
@@ -70,6 +70,9 @@ def test_recorded_finding(name):
 def test_only_a_recorded_worker_that_needs_it_is_planned_to_be_touched(name):
     recording = Recording(name)
     report = recording.judge()["report"]
-    touched = {step["node"]: step["action"] for batch in plan(report)["batches"] for step in batch}
-    for verdict in recording.verdicts():
-        assert touched.get(verdict["node"], "none") == verdict["action"]
+    proofs = dict.fromkeys((one["node"] for one in to_prove(report)), "")
+    for given in ({}, proofs):
+        touched = {step["node"]: step["action"] for batch in plan(report, proofs=given)["batches"] for step in batch}
+        unproven = {"start_if_proven": "start" if given else "none"}
+        for verdict in recording.verdicts():
+            assert touched.get(verdict["node"], "none") == unproven.get(verdict["action"], verdict["action"])

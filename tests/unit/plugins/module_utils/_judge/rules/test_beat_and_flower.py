@@ -72,7 +72,8 @@ def test_beat_is_down():
         seen["service"].update(state="activating", substate="auto-restart", restarts=5 + number, main_pid=0)
 
     verdict = change(ExampleFleet().with_service("beat"), "beat", damaged).judge()["beat"]
-    assert (verdict["verdict"], verdict["reason"]) == ("down", "crash_looping")
+    # restart_idle starts workers only.
+    assert (verdict["verdict"], verdict["reason"], verdict["action"]) == ("down", "crash_looping", "none")
     assert "_dbm.error" in verdict["cause"]
 
     def ended(seen, _number):

@@ -20,7 +20,7 @@ RECORDED = [
     ("alarm_slow_start", True, "starting", "starting", ["host main.age", "host service.state"]),
     ("alarm_solo_busy", False, "starting", "starting", ["host main.age"]),
     ("fault_control_off", False, "starting", "starting", ["host main.age"]),
-    ("fault_crash_loop", True, "crash_looping", "crash_looping", ["host service.restarts"]),
+    ("fault_crash_loop", True, "crash_looping", "crash_looping", ["host service.restarts", "host service.state"]),
     ("fault_duplicate_name", True, "duplicate_name", "duplicate_name", ["control duplicates"]),
     ("fault_hung_start", True, "hung_in_startup", "hung_in_startup", ["host service.state", "host main.age"]),
     ("fault_hung_start", False, "hung_in_startup", "hung_in_startup", ["host service.state", "host main.age"]),
@@ -106,3 +106,14 @@ def test_a_memory_limit_is_named_where_it_may_have_been_met(says, is_named):
     verdict = ExampleFleet(sentinel=False).gone(state="activating", **service).verdict()
     assert verdict["reason"] == "crash_looping"
     assert ("its memory is limited to 30 MiB" in verdict["cause"]) is is_named
+    assert ("service.memory_limit_bytes" in {one["item"] for one in verdict["evidence"]["decided_by"]}) is is_named
+
+
+@pytest.mark.parametrize("restarts", [0, 7])
+@pytest.mark.parametrize("state", ["failed", "activating"])
+def test_whether_the_service_manager_has_given_up_is_cited(state, restarts):
+    fleet = ExampleFleet(sentinel=False).gone(
+        state=state, substate="auto-restart", result="exit-code", restarts=restarts
+    )
+    cited = {one["item"]: one["readings"] for one in fleet.verdict()["evidence"]["decided_by"]}
+    assert (cited.get("service.state") == ["failed"] * 2) is (state == "failed")
