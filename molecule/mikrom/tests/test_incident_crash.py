@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from helpers import APPS, PROJECT, deploy, deployed, failures, host_named
+from helpers import APPS, PROJECT, Gate, deploy, deployed, failures, host_named
 from lab import Ledger, concluded, pids, playbook
 from waiting import wait_for
 
@@ -14,6 +14,9 @@ pytestmark = pytest.mark.whole
 
 QUEUE = "mikrom:queue"
 TOO_LITTLE = [{"name": "celery", "queues": [QUEUE], "pool": "prefork", "concurrency": 4, "memory_max": "30M"}]
+# One consumer, for what is sent there must not meet another worker's memory.
+IMAGES = "mikrom:images"
+SCARCE = [{**TOO_LITTLE[0], "queues": [QUEUE, IMAGES], "memory_max": "300M"}]
 TREE = "/home/mikrom/mikrom-py/mikrom"
 
 
@@ -85,3 +88,22 @@ def test_memory_limit_is_named_and_a_higher_one_heals():
         wait_for(lambda: playbook("health").unhealthy == {}, "all are well")
         assert ledger.lost() == {}
     assert set(ledger.done().values()) == {1}
+
+
+def test_task_that_meets_the_memory_limit_ends_alone():
+    [worker] = host_named("omega").workers
+    deployed("--limit=omega", "--extra-vars", json.dumps({"celery_worker_instances": SCARCE}))
+    pid = worker.pid
+    boot = {"task": "await_boot_task", "queues": [IMAGES], "limit": 1}
+    with Gate(worker.host) as gate, Ledger(worker.host, args=[gate.path], **boot) as ledger:
+        wait_for(lambda: worker.heartbeat["active_count"] == 1, "a task is at work")
+        worker.host.client(do="send", task="image_task", args=[1024], queue=IMAGES)
+        wait_for(
+            lambda: ("out_of_memory", worker.node) in playbook("health").findings,
+            "the kernel has killed the greedy one",
+        )
+        assert worker.pid == pid
+        assert worker.is_running
+    assert ledger.lost() == {}
+    deployed("--limit=omega")
+    wait_for(lambda: playbook("health").unhealthy == {}, "all are well")

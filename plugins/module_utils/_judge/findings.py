@@ -119,6 +119,34 @@ def disk_full(fleet):
                     yield _finding(name, cause, path=disk["path"], free=free, total=total, what=what)
 
 
+def out_of_memory(fleet):
+    """The kernel has killed processes of workers that go on: the tasks that these ran have failed."""
+    for (host, group), workers in sorted(_memory_groups(fleet).items()):
+        killed = [memory["events"]["oom_kill"] for _name, memory in workers]
+        if not max(killed):
+            continue
+        names, limit = [name for name, _memory in workers], workers[0][1].get("limit_bytes")
+        # Under supervisor, all programs are of one control group.
+        cause = "The kernel has killed {0} process{1} of {2} for want of memory{3}.".format(
+            max(killed),
+            "" if max(killed) == 1 else "es",
+            names[0] if len(names) == 1 else "the control group of {0}".format(", ".join(names)),
+            ", which is limited to {0} MiB".format(limit >> 20) if limit else "",
+        )
+        subject = names[0] if len(names) == 1 else host
+        yield _finding(subject, cause, killed=max(killed), limit_bytes=limit, control_group=group, nodes=names)
+
+
+def _memory_groups(fleet):
+    """Return by host and control group ``[(node, memory)]`` of the workers in it, as the last look that knows it has it."""
+    groups = {}
+    for name, case in sorted(fleet.cases.items()):
+        seen = known(sample["memory"] for sample in case.host.samples)
+        if seen and (seen[-1].get("events") or {}).get("oom_kill") is not None:
+            groups.setdefault((case.host_name, seen[-1].get("path") or ""), []).append((name, seen[-1]))
+    return groups
+
+
 def two_beats(fleet):
     """Each beat sends every periodic task, so two send it twice."""
     beats = []
@@ -147,6 +175,7 @@ RULES = tuple(
         broker_alarm,
         orphan_reply_keys,
         disk_full,
+        out_of_memory,
         two_beats,
     )
 )

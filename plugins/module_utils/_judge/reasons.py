@@ -105,6 +105,10 @@ FINDINGS = {
     "broker_alarm": (ERROR, "Free memory or disk on the broker. Do not restart workers."),
     "orphan_reply_keys": (WARNING, "Delete the keys that nobody reads, and probe with a longer timeout."),
     "disk_full": (ERROR, "Free space. Do not restart workers of this host before."),
+    "out_of_memory": (
+        WARNING,
+        "Raise memory_max or lower concurrency, and set max_memory_per_child. It is forgotten when the worker is restarted.",
+    ),
     "two_beats": (ERROR, "Stop all but one beat. Each periodic task is sent once by each."),
 }
 

@@ -54,6 +54,12 @@ def await_boot_task(path, entry=""):
     return entry
 
 
+@celery_app.task(name="image_task")
+def image_task(mib):
+    """Read the image of a machine into memory, all of it."""
+    return len(b"x" * (mib << 20))
+
+
 @celery_app.task(name="console_task")
 def console_task(path, entry=""):
     """Read what a machine writes to its console, a pipe: opening it blocks until somebody writes."""

@@ -39,6 +39,13 @@ def second_beat():
     return fleet
 
 
+def memory(node="w1@web1", killed=1, limit=300 << 20, path="/system.slice/shop-worker@w1.service", fleet=None):
+    fleet = fleet or ExampleFleet()
+    for look in fleet.looks(node):
+        look["memory"] = {"limit_bytes": limit, "path": path, "events": {"oom_kill": killed}}
+    return fleet
+
+
 def short_visibility(name="broker_transport_options"):
     conf = {name: {"visibility_timeout": 10}}
     return ExampleFleet().set_reply("conf", [conf, conf])
@@ -53,6 +60,7 @@ SUBJECTS = [
     ("broker_alarm", fact("alarms", ["disk"]), "broker"),
     ("orphan_reply_keys", fact("orphan_reply_keys", 1693), "broker"),
     ("disk_full", full_disk(free_bytes=1), "web2"),
+    ("out_of_memory", memory(), "w1@web1"),
     ("two_beats", second_beat(), "beat"),
 ]
 
@@ -110,3 +118,22 @@ def test_recorded_finding_names_its_subject_and_cause(name, subject, cause):
     ]
     assert found["subject"] == subject
     assert found["cause"].startswith(cause)
+
+
+def test_processes_killed_for_want_of_memory_are_counted_once_for_their_group():
+    found = findings(memory(killed=2))["out_of_memory"]
+    assert found["cause"] == (
+        "The kernel has killed 2 processes of w1@web1 for want of memory, which is limited to 300 MiB."
+    )
+    group = "/system.slice/supervisor.service"
+    shared = memory("w2@web1", 1, None, group, memory("w1@web1", 1, None, group))
+    found = findings(shared)["out_of_memory"]
+    assert found["subject"] == "web1"
+    assert (
+        found["cause"] == "The kernel has killed 1 process of the control group of w1@web1, w2@web1 for want of memory."
+    )
+
+
+@pytest.mark.parametrize("killed", [0, None])
+def test_nobody_was_killed_for_want_of_memory(killed):
+    assert findings(memory(killed=killed)) == {}
