@@ -34,6 +34,11 @@ options:
     description:
       - The file in which Celery's own scheduler keeps its state, without the endings that a dbm adds.
     type: path
+  own_environment_file:
+    description:
+      - A file like O(environment_file) that beat has besides. Its variables win over those of O(environment_file).
+    type: path
+    version_added: 0.1.0
   scheduler:
     description:
       - The scheduler, as a dotted path. The default is the application's setting C(beat_scheduler).
@@ -235,10 +240,18 @@ schedule:
           returned: success
           type: int
           sample: 12
+        last_run_ahead:
+          description:
+            - Seconds by which its last run lies in the future, below 0 for the past. Beat does not send it before. Null where it
+              has not run, and where the time has no zone.
+          returned: success
+          type: float
+          sample: -17.5
         due_in:
           description:
             - Seconds until it is due after the last run that is known, below 0 when that is over. Beat can have sent it
-              since it wrote its file. Null where that is unknown.
+              since it wrote its file. Null where that is unknown, where an entry has not begun or has ended, and where beat
+              leaves out what is too late (C(beat_cron_starting_deadline)).
           returned: success
           type: float
           sample: 12.5
@@ -395,6 +408,7 @@ def main():
     """Run the module."""
     specification = connection_arguments()
     specification.update(
+        own_environment_file={"type": "path"},
         schedule_file={"type": "path"},
         scheduler={"type": "str"},
         timeout={"type": "float", "default": 20},

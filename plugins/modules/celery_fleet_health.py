@@ -116,6 +116,12 @@ options:
     description:
       - The host of O(host_evidence) that Flower is declared for.
     type: str
+  beat_schedule:
+    description:
+      - Of M(taskfleet.celery.celery_beat_info) on the host of O(beat), RV(taskfleet.celery.celery_beat_info#module:schedule),
+        RV(taskfleet.celery.celery_beat_info#module:file) and RV(taskfleet.celery.celery_beat_info#module:taken_at).
+    type: dict
+    default: {}
   host_evidence:
     description:
       - By host the results of M(taskfleet.celery.celery_host_info), as they were registered, the oldest first. Two of each

@@ -14,7 +14,7 @@ import shelve
 import shutil
 import tempfile
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import sentence
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
@@ -113,17 +113,28 @@ def entry_of(entry, enabled=True):
         "queue": (entry.options or {}).get("queue"),
         "last_run_at": last.isoformat() if last else None,
         "total_run_count": entry.total_run_count or 0,
+        "last_run_ahead": ahead(last),
         "due_in": due_in(entry.schedule, last),
     }
+
+
+def ahead(last):
+    """Return by how many seconds a run lies in the future, below 0 for the past, or None where its zone is not known."""
+    if last is None or last.tzinfo is None:
+        return None
+    return round((last - datetime.now(timezone.utc)).total_seconds(), 1)
 
 
 def due_in(schedule, last):
     """Return the seconds until the next run is due, below 0 when it is late, or None where that is unknown."""
     try:
         # Some times have no zone: the schedule knows which one they are in.
-        return round(schedule.remaining_estimate(schedule.maybe_make_aware(last)).total_seconds(), 1)
+        left = round(schedule.remaining_estimate(schedule.maybe_make_aware(last)).total_seconds(), 1)
+        # What is later than this is left out until the crontab comes round again.
+        waives = left < 0 and hasattr(schedule, "hour") and schedule.app.conf.beat_cron_starting_deadline
     except Exception:
         return None
+    return None if waives else left
 
 
 # -- Where schedulers keep their state
@@ -201,10 +212,20 @@ def read_django(_app, _arguments):
                 "queue": model.queue,
                 "last_run_at": model.last_run_at.isoformat() if model.last_run_at else None,
                 "total_run_count": model.total_run_count,
-                "due_in": due_in(model.schedule, model.last_run_at) if model.last_run_at else None,
+                "last_run_ahead": ahead(model.last_run_at),
+                "due_in": due_in(model.schedule, model.last_run_at) if model.last_run_at and in_force(model) else None,
             }
         )
     return {"entries": entries}
+
+
+def in_force(model):
+    """Return whether an entry of the database has begun, and not ended. Where times have no zone, that is not known."""
+    now = datetime.now(timezone.utc)
+    try:
+        return (not model.start_time or model.start_time <= now) and (not model.expires or model.expires > now)
+    except TypeError:
+        return False
 
 
 READERS = {"file": read_file, "redbeat": read_redbeat, "django": read_django}

@@ -33,12 +33,12 @@ BROKER_FACTS = (
 )
 
 
-def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=None):
+def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=None, schedule=None):
     """Return the evidence of a fleet.
 
     ``control`` and ``broker`` are samples ``{at, result}`` of celery_inspect_info and celery_queue_info, the oldest
     first; ``hosts`` has by host such samples of celery_host_info, or in place of a result ``{at, unreachable: reason}``, or
-    ``{at, broken: reason}`` where the look itself has failed.
+    ``{at, broken: reason}`` where the look itself has failed. ``schedule`` is a result of celery_beat_info.
     """
     evidence = {
         "schema": SCHEMA,
@@ -46,6 +46,7 @@ def gather(expected, control=(), broker=(), hosts=None, facts=None, taken_at=Non
         "broker": _broker(control, broker, facts or {}),
         "probe": _probe(control),
         "queues": {},
+        "schedule": _schedule(schedule or {}),
         "pages": {"flower": _pages(hosts or {}, (expected.get("flower") or {}).get("host"))},
         "hosts": {name: _host(samples) for name, samples in sorted((hosts or {}).items())},
         "nodes": {},
@@ -116,6 +117,26 @@ def _pages(hosts, host):
     """Whether Flower's page answered, in each look at its host that asked for it."""
     flowers = [(sample["at"], (sample.get("result") or {}).get("flower") or {}) for sample in hosts.get(host, ())]
     return [dict(flower["page"], at=at) for at, flower in flowers if flower.get("page")]
+
+
+def _schedule(answer):
+    """What beat's schedule says of each entry that is enabled: how far its last run is ahead, and how late the next one is.
+
+    Of a schedule in a file that is old, it says what was so when the file was written.
+    """
+    schedule, parts = answer.get("schedule") or {}, (answer.get("file") or {}).get("parts") or ()
+    written = [part["modified_at"] for part in parts] if schedule.get("source") == "file" else []
+    age = max(answer["taken_at"] - max(written), 0) if written else 0
+    entries = [
+        {"name": entry["name"], "ahead": entry["last_run_ahead"], "late": _late(entry, age)}
+        for entry in schedule.get("entries") or ()
+        if entry["enabled"] and entry.get("last_run_ahead") is not None
+    ]
+    return {"source": schedule.get("source"), "age": round(age, 1), "entries": entries}
+
+
+def _late(entry, age):
+    return None if entry["due_in"] is None else round(max(-entry["due_in"] - age, 0), 1)
 
 
 def _visibility_timeout(evidence):

@@ -101,13 +101,13 @@ def heard_of(answer, awaited):
     return any(node in awaited for sample in answer.get("control", ()) for _method, node, _reply in unpack(sample))
 
 
-def examine(expected, answer, problem, hosts, speaker, elsewhere, policy, now, alone=False):
+def examine(expected, answer, problem, hosts, speaker, elsewhere, policy, now, alone=False, schedule=None):
     """Return report, lines and evidence.
 
     ``answer`` is what the helper brought from the host ``speaker``, ``problem`` why it brought no more. ``elsewhere`` are
     nodes that are declared and shall not be judged now. ``alone`` is true where nothing of the application was known but
     the broker's URL: where then nobody answers, the application may have another control exchange or a key prefix, so
-    neither silence nor an empty queue means anything.
+    neither silence nor an empty queue means anything. ``schedule`` is what celery_beat_info said on beat's host.
     """
     offset = offset_of(hosts, speaker)
     awaited = [node["node"] for node in expected["nodes"] if node.get("state") != "stopped"]
@@ -117,6 +117,6 @@ def examine(expected, answer, problem, hosts, speaker, elsewhere, policy, now, a
     for samples in hosts.values():
         for sample in samples:
             sample["at"] = sample["at"] or control[0]["at"]
-    evidence = gather(expected, control, queue_samples(answer, offset), hosts, answer.get("facts"))
+    evidence = gather(expected, control, queue_samples(answer, offset), hosts, answer.get("facts"), None, schedule)
     judged = report(judge(expected, evidence, policy), evidence, policy)
     return {"report": judged, "lines": lines(judged), "failure": failure(judged), "evidence": evidence}

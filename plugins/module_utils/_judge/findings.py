@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation import known
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.citation import known, seconds_text
+from ansible_collections.taskfleet.celery.plugins.module_utils._judge.conclusion import named
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import finding_entry
 
 # What kombu's Redis transport uses when nobody says anything.
 VISIBILITY_TIMEOUT = 3600
+# Seconds. Two clocks differ by less, and no scheduler sleeps longer: Celery's, and redbeat, five minutes at most.
+AHEAD, LATE = 60, 600
 
 
 def find(fleet):
@@ -147,6 +150,32 @@ def _memory_groups(fleet):
     return groups
 
 
+def schedule_in_future(fleet):
+    """Entries of beat's schedule ran last in the future, as after a clock that was wrong: they are not sent before."""
+    ahead = {entry["name"]: entry["ahead"] for entry in fleet.schedule() if entry["ahead"] > AHEAD}
+    if ahead:
+        cause = "By its schedule ({0}), beat has sent {1} in the future, by up to {2}, and sends nothing of it before.".format(
+            fleet.evidence["schedule"]["source"], named(sorted(ahead)), seconds_text(max(ahead.values()))
+        )
+        yield _finding("beat", cause, ahead=ahead, source=fleet.evidence["schedule"]["source"])
+
+
+def schedule_overdue(fleet):
+    """Beat runs, and does not send entries of its schedule that are due since minutes."""
+    late = {entry["name"]: entry["late"] for entry in fleet.schedule() if (entry["late"] or 0) > LATE}
+    host = fleet.host((fleet.expected.get("beat") or {}).get("host"))
+    mains = [sample["beat"]["main"] for sample in host["samples"][-1:] if sample["beat"] and sample["beat"]["main"]]
+    # One that was just started catches up. Where Python's dbm is ndbm, a file has what was so at beat's start.
+    if late and mains and (mains[0].get("age") or 0) - fleet.evidence["schedule"]["age"] > LATE:
+        cause = "Beat runs since {0}, and does not send {1}, due since up to {2} by its schedule ({3}).".format(
+            seconds_text(mains[0]["age"]),
+            named(sorted(late)),
+            seconds_text(max(late.values())),
+            fleet.evidence["schedule"]["source"],
+        )
+        yield _finding("beat", cause, late=late, source=fleet.evidence["schedule"]["source"])
+
+
 def two_beats(fleet):
     """Each beat sends every periodic task, so two send it twice."""
     beats = []
@@ -176,6 +205,8 @@ RULES = tuple(
         orphan_reply_keys,
         disk_full,
         out_of_memory,
+        schedule_in_future,
+        schedule_overdue,
         two_beats,
     )
 )

@@ -61,6 +61,10 @@ class Fleet:
         """The alarms of the broker that are on."""
         return self.evidence["broker"]["facts"]["alarms"] or []
 
+    def schedule(self):
+        """The entries of beat's schedule of which is known when they ran."""
+        return (self.evidence.get("schedule") or {"entries": ()})["entries"]
+
     def error(self):
         """What was last wrong with the way to the broker."""
         wrong = [s for s in self.samples if s["reachable"] is False]

@@ -14,7 +14,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.examine im
 NODE = dict(EXPECTED, rate_limits={"type": "dict"})
 
 # What judging reads of the arguments, and of the module's answer.
-READ = ("name", "app", "expected", "beat", "flower", "host", "elsewhere", "policy", "earlier_problem")
+READ = ("name", "app", "expected", "beat", "flower", "host", "elsewhere", "policy", "earlier_problem", "beat_schedule")
 ANSWER = ("reply", "problem", "failed", "msg")
 
 # What Ansible itself adds to a result.
@@ -31,6 +31,7 @@ def arguments():
         elsewhere={"type": "list", "elements": "str", "default": []},
         beat={"type": "str"},
         flower={"type": "str"},
+        beat_schedule={"type": "dict", "default": {}},
         host_evidence={"type": "dict", "default": {}},
         look={"type": "dict"},
         registered={"type": "str"},
@@ -89,6 +90,7 @@ def judged(params, asked, looks, now):
         params["policy"],
         now,
         alone,
+        params.get("beat_schedule"),
     )
     if params["earlier_problem"] and not problem:
         how = "by the broker's URL alone" if alone else "from {0}".format(params["host"])

@@ -109,6 +109,14 @@ FINDINGS = {
         WARNING,
         "Raise memory_max or lower concurrency, and set max_memory_per_child. It is forgotten when the worker is restarted.",
     ),
+    "schedule_in_future": (
+        ERROR,
+        "Set the clock of beat's host right. Then run beat_reset where the schedule is a file, or correct last_run_at where it is in a database or in Redis.",
+    ),
+    "schedule_overdue": (
+        ERROR,
+        "Run beat_reset, and read beat's log where that does not help. Replace django-celery-beat 2.8.0 and 2.8.1.",
+    ),
     "two_beats": (ERROR, "Stop all but one beat. Each periodic task is sent once by each."),
 }
 

@@ -51,6 +51,7 @@ class ExampleFleet:
             host: [{"at": at, "result": self._host(host, at, sentinel, pool)} for at in self.times]
             for host in sorted({node.partition("@")[2] for node in self.nodes})
         }
+        self.schedule = None
         self.facts = {"uptime": HOUR, "eviction_policy": "noeviction", "alarms": [], "orphan_reply_keys": 0}
 
     # -- A healthy fleet
@@ -373,7 +374,7 @@ class ExampleFleet:
     # -- Outcome
 
     def evidence(self):
-        return gather(self.expected, self.control, self.broker, self.hosts, self.facts)
+        return gather(self.expected, self.control, self.broker, self.hosts, self.facts, schedule=self.schedule)
 
     def judge(self, **policy):
         return judge(self.expected, self.evidence(), policy)

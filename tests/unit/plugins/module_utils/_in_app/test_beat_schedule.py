@@ -75,8 +75,39 @@ def test_entry_in_full():
         "queue": "q",
         "last_run_at": "2026-01-01T12:00:00+00:00",
         "total_run_count": 3,
+        "last_run_ahead": beat.ahead(MOMENT),
         "due_in": 10.0,
     }
+
+
+def test_how_far_a_run_is_ahead():
+    now = datetime.now(timezone.utc)
+    assert beat.ahead(now + timedelta(hours=2)) == pytest.approx(7200, abs=60)
+    assert beat.ahead(now - timedelta(hours=2)) == pytest.approx(-7200, abs=60)
+    # A time without a zone may be of any.
+    assert beat.ahead(datetime(2026, 1, 1)) is None
+    assert beat.ahead(None) is None
+
+
+@pytest.mark.parametrize(("deadline", "due"), [(None, -70.0), (60, None)])
+def test_crontab_that_leaves_out_what_is_too_late_is_not_overdue(deadline, due):
+    schedule = Every()
+    schedule.hour, schedule.app = {1}, SimpleNamespace(conf=SimpleNamespace(beat_cron_starting_deadline=deadline))
+    assert beat.due_in(schedule, MOMENT - timedelta(seconds=80)) == due
+
+
+@pytest.mark.parametrize(
+    ("times", "holds"),
+    [
+        ({}, True),
+        ({"start_time": MOMENT}, True),
+        ({"start_time": datetime(2999, 1, 1, tzinfo=timezone.utc)}, False),
+        ({"expires": MOMENT}, False),
+        ({"expires": datetime(2999, 1, 1)}, False),
+    ],
+)
+def test_entry_of_the_database_that_is_in_force(times, holds):
+    assert beat.in_force(SimpleNamespace(**{"start_time": None, "expires": None, **times})) is holds
 
 
 def test_entry_that_cannot_tell_when_it_is_due():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS, finding_entry
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import Recording
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import HOUR, T0, ExampleFleet
 
 
 def findings(fleet, **policy):
@@ -46,6 +46,17 @@ def memory(node="w1@web1", killed=1, limit=300 << 20, path="/system.slice/shop-w
     return fleet
 
 
+def schedule(source="django", written=T0, age=HOUR, **entry):
+    """Beat runs for ``age`` seconds, and its schedule, written then, has an entry."""
+    fleet = ExampleFleet().with_service("beat")
+    for sample in fleet.hosts["web1"]:
+        sample["result"]["beat"]["processes"][0]["age"] = float(age)
+    entries = [dict({"name": "report", "enabled": True, "last_run_ahead": -30.0, "due_in": 30.0}, **entry)]
+    file = {"parts": [{"modified_at": written}, {"modified_at": written - 5}]}
+    fleet.schedule = {"taken_at": T0, "schedule": {"source": source, "entries": entries}, "file": file}
+    return fleet
+
+
 def short_visibility(name="broker_transport_options"):
     conf = {name: {"visibility_timeout": 10}}
     return ExampleFleet().set_reply("conf", [conf, conf])
@@ -61,6 +72,8 @@ SUBJECTS = [
     ("orphan_reply_keys", fact("orphan_reply_keys", 1693), "broker"),
     ("disk_full", full_disk(free_bytes=1), "web2"),
     ("out_of_memory", memory(), "w1@web1"),
+    ("schedule_in_future", schedule(last_run_ahead=7200.0), "beat"),
+    ("schedule_overdue", schedule(due_in=-700.0), "beat"),
     ("two_beats", second_beat(), "beat"),
 ]
 
@@ -137,3 +150,39 @@ def test_processes_killed_for_want_of_memory_are_counted_once_for_their_group():
 @pytest.mark.parametrize("killed", [0, None])
 def test_nobody_was_killed_for_want_of_memory(killed):
     assert findings(memory(killed=killed)) == {}
+
+
+def test_entries_that_ran_in_the_future_are_named():
+    found = findings(schedule(last_run_ahead=7200.0))["schedule_in_future"]
+    assert found["cause"] == (
+        "By its schedule (django), beat has sent report in the future, by up to 2 h, and sends nothing of it before."
+    )
+    found = findings(schedule(due_in=-700.0))["schedule_overdue"]
+    assert found["cause"] == (
+        "Beat runs since 60 min, and does not send report, due since up to 11 min by its schedule (django)."
+    )
+
+
+@pytest.mark.parametrize(
+    "fleet",
+    [
+        schedule(),
+        schedule(last_run_ahead=50.0),
+        schedule(last_run_ahead=None, due_in=-700.0),
+        schedule(last_run_ahead=7200.0, enabled=False),
+        schedule(due_in=None),
+        schedule(due_in=-590.0),
+        # It was not overdue when its file was written.
+        schedule("file", written=T0 - 300, due_in=-700.0),
+        # It catches up, and what was written at its start says nothing.
+        schedule(age=500, due_in=-700.0),
+        schedule("file", written=T0 - 650, age=700, due_in=-5000.0),
+    ],
+    ids=["in time", "clocks", "no zone", "disabled", "unknown", "late", "old file", "young beat", "file of its start"],
+)
+def test_schedule_that_is_in_order(fleet):
+    assert findings(fleet) == {}
+
+
+def test_schedule_of_a_fresh_file_is_judged():
+    assert "schedule_overdue" in findings(schedule("file", written=T0 - 60, due_in=-700.0))
