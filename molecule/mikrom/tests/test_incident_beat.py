@@ -1,7 +1,8 @@
-"""Beat schedules nothing: two of them, a damaged schedule, or one that belongs to root."""
+"""Beat schedules nothing: two of them, a damaged schedule, one that belongs to root, or one of a wrong clock."""
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 import pytest
@@ -59,6 +60,30 @@ def test_schedule_is_damaged():
     done = playbook("beat_reset")
     assert done.rc == 0, done.stdout
     works(host)
+    assert pids() == before
+
+
+# As if the clock had been a day ahead when they were sent.
+A_DAY_AHEAD = """
+import datetime, shelve, sys
+with shelve.open(sys.argv[1], writeback=True) as store:
+    for entry in store["entries"].values():
+        entry.last_run_at += datetime.timedelta(days=1)
+"""
+
+
+def test_schedule_of_a_clock_that_was_ahead():
+    host = host_named("alpha")
+    beat, before = Service(host, "beat"), pids()
+    beat.stop()
+    host.check(f"mikrom-run python -c {shlex.quote(A_DAY_AHEAD)} {host.facts['state_dir']}/celerybeat-schedule")
+    host.on.run(f"supervisorctl start {beat.name}")
+    found = ("schedule_in_future", "beat")
+    wait_for(lambda: found in playbook("health").findings, "health names entries that ran in the future")
+    done = playbook("beat_reset")
+    assert done.rc == 0, done.stdout
+    works(host)
+    assert found not in concluded("health").findings
     assert pids() == before
 
 

@@ -54,7 +54,8 @@ def await_boot_task(path, entry=""):
     return entry
 
 
-@celery_app.task(name="image_task")
+# Whoever dies of it must not be given it again.
+@celery_app.task(name="image_task", acks_late=False)
 def image_task(mib):
     """Read the image of a machine into memory, all of it."""
     return len(b"x" * (mib << 20))
