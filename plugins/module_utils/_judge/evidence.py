@@ -377,6 +377,7 @@ def _task(task):
         "acknowledged": task.get("acknowledged"),
         "pid": task.get("worker_pid"),
         "redelivered": delivery.get("redelivered"),
+        "queue": delivery.get("routing_key"),
     }
 
 

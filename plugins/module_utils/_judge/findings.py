@@ -14,6 +14,8 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons im
 VISIBILITY_TIMEOUT = 3600
 # Seconds. Two clocks differ by less, and no scheduler sleeps longer: Celery's, and redbeat, five minutes at most.
 AHEAD, LATE = 60, 600
+# Seconds that all tasks of a worker run, before one that waits for them counts as held back.
+WAITS = 60
 
 
 def find(fleet):
@@ -58,6 +60,54 @@ def failures(fleet):
             fleet.policy["max_failures"],
         )
         yield _finding("tasks", cause, **failed)
+
+
+def discarded(fleet):
+    """A worker has taken more tasks than the threshold of failures allows, and not run them."""
+    for name, case in sorted(fleet.cases.items()):
+        expired, revoked = (case.heartbeats.latest(key) or 0 for key in ("expired_total", "revoked_total"))
+        if expired + revoked > fleet.policy["max_failures"]:
+            cause = "{0} has discarded {1} expired and {2} revoked tasks since its start; the threshold is {3}.".format(
+                name, expired, revoked, fleet.policy["max_failures"]
+            )
+            yield _finding(name, cause, expired=expired, revoked=revoked)
+
+
+def prefetched_beside_idle(fleet):
+    """A worker whose slots are all busy for long holds a task that an idle neighbour of the same queue could run."""
+    idle = [case for case in fleet.cases.values() if case.work.empty_handed() and case.control.answered_all()]
+    for name, case in sorted(fleet.cases.items()):
+        ages, slots = [task["age"] for task in case.work.tasks()], case.pool.concurrency()
+        if not slots or len(ages) < slots or min(known(ages), default=0) < WAITS or len(known(ages)) < len(ages):
+            continue
+        for queue, ids in sorted(_held_by_queue(case).items()):
+            free = [other.node for other in idle if queue in set(*other.queues.consumed()[-1:])]
+            if free:
+                cause = "{0} holds {1} of {2} that it cannot begin, as its tasks run since {3}; {4} has none to run.".format(
+                    name,
+                    "a task" if len(ids) == 1 else "{0} tasks".format(len(ids)),
+                    queue,
+                    seconds_text(min(ages)),
+                    named(free),
+                )
+                yield _finding(name, cause, queue=queue, tasks=sorted(ids), idle=free)
+
+
+def _held_by_queue(case):
+    """Return by queue the ids of tasks that were taken and not begun in all samples, and that wait for no rate limit."""
+    if len(case.control.answers) < 2 or case.held.by_eta() or case.held.may_be_by_limit():
+        return {}
+    looks = [sample["reserved"] for sample in case.control.answers]
+    if any(look is None for look in looks):
+        return {}
+    queues = {task["id"]: task.get("queue") for look in looks for task in look if task["started"] is None}
+    for look in looks:
+        now = {task["id"] for task in look if task["started"] is None}
+        queues = {task: queue for task, queue in queues.items() if task in now}
+    by_queue = {}
+    for task, queue in queues.items():
+        by_queue.setdefault(queue, []).append(task)
+    return by_queue
 
 
 def eviction_policy(fleet):
@@ -199,6 +249,8 @@ RULES = tuple(
         uncovered_queue,
         queue_backlog,
         failures,
+        discarded,
+        prefetched_beside_idle,
         eviction_policy,
         visibility_timeout_short,
         broker_alarm,

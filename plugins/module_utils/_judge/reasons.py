@@ -97,6 +97,14 @@ FINDINGS = {
     "uncovered_queue": (ERROR, "Declare the queue at a worker, or send the tasks to another one."),
     "queue_backlog": (WARNING, "Add workers or concurrency, or find out why the tasks have become slow."),
     "failures": (WARNING, "Read the tracebacks of the failed tasks."),
+    "discarded": (
+        WARNING,
+        "Find out why tasks wait until they expire: add workers, lengthen expires, or synchronise the clocks. Revoked tasks were somebody's wish.",
+    ),
+    "prefetched_beside_idle": (
+        WARNING,
+        "Set worker_prefetch_multiplier to 1 with task_acks_late, or worker_disable_prefetch with Celery 5.6 and later on Redis.",
+    ),
     "eviction_policy": (WARNING, "Set maxmemory-policy to noeviction."),
     "visibility_timeout_short": (
         WARNING,

@@ -711,6 +711,7 @@ class Worker(Reporter):
         self.asked_after = None  # how many turns there were when it asked for a further one
         self.asked_at = 0.0
         self.received_total = self.completed_total = 0
+        self.expired_total = self.revoked_total = 0
         self.last_received = None
         self.idle_since = None
         self.buckets = 0, []
@@ -752,6 +753,8 @@ class Worker(Reporter):
             "limited": requests["limited"],
             "received_total": self.received_total,
             "completed_total": self.completed_total,
+            "expired_total": self.expired_total,
+            "revoked_total": self.revoked_total,
             "queues": self.declared_names(seen.queues),
             "last_received": rounded(self.last_received),
             "broker": {
@@ -765,6 +768,13 @@ class Worker(Reporter):
             "rss": resident_bytes(),
         }
         return heartbeat, confirmed, state == "broker_down" and seen.phase == "starting"
+
+    def on_discarded(self, expired=False, terminated=False, **_):
+        """In the loop, which has taken a task, and does not run it. One that was terminated has run."""
+        if expired:
+            self.expired_total += 1
+        elif not terminated:
+            self.revoked_total += 1
 
     def ask_for_a_turn(self, seen, now):
         """Where there is no hub, what waits in ``call_soon`` is done on the loop's next turn."""
@@ -999,6 +1009,7 @@ def attach(worker):
         (signals.worker_ready, lambda **_: worker.loop.on_ready()),
         (signals.worker_shutting_down, lambda **_: worker.loop.on_draining()),
         (signals.worker_shutdown, on_end),
+        (signals.task_revoked, worker.on_discarded),
     ]
     for sent, receiver in worker.receivers:
         sent.connect(receiver, weak=False)

@@ -324,3 +324,10 @@ def written_notes(tree):
         for place in places
         if getattr(place.value, "id", "") in ("notes", "seen") or getattr(place.value, "attr", "") == "notes"
     }
+
+
+def test_tasks_that_are_taken_and_not_run_are_counted(sentinel):
+    worker = types.SimpleNamespace(expired_total=0, revoked_total=0)
+    for told in ({"expired": True}, {"expired": False}, {"expired": False, "terminated": True}, {"expired": True}):
+        sentinel.Worker.on_discarded(worker, request=None, signum=None, **told)
+    assert (worker.expired_total, worker.revoked_total) == (2, 1)

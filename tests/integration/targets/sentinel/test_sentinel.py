@@ -300,6 +300,18 @@ def test_tasks_wait_for_their_rate_limit(start, release):
     assert ({one["problem"] for one in seen}, seen[-1]["broker"]["waiting"]) == ({""}, 8)
 
 
+@pytest.mark.parametrize("release", PYTHONS)
+def test_discarded_tasks_are_counted(start, release):
+    worker = start("prefork", release)
+    worker.wait_for("ready", state="ready", expired_total=0, revoked_total=0)
+    worker.control("revoke", task_id="unwanted")
+    worker.run("add.apply_async((1, 1), task_id='unwanted')")
+    worker.wait_for("the revoked one is discarded", revoked_total=1, expired_total=0, completed_total=0)
+    # It expires before its time has come.
+    worker.run("add.apply_async((1, 1), countdown=3, expires=1)")
+    worker.wait_for("the expired one is discarded", revoked_total=1, expired_total=1, completed_total=0)
+
+
 @pytest.mark.parametrize(("release", "pool"), combinations())
 def test_takes_no_work(start, release, pool):
     worker = start(pool, release)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.reasons import FINDINGS, finding_entry
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils._judge.recorded import Recording
-from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import HOUR, T0, ExampleFleet
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import HOUR, T0, ExampleFleet, task
 
 
 def findings(fleet, **policy):
@@ -46,6 +46,19 @@ def memory(node="w1@web1", killed=1, limit=300 << 20, path="/system.slice/shop-w
     return fleet
 
 
+def held_back(age=300.0, slots=2, idle=True, queue="default", held=(9, 9)):
+    """w1 runs a task in each of its slots, and holds one more; its neighbours have none."""
+    fleet = ExampleFleet()
+    running = [dict(task(number=number, started=T0 - age), args=[]) for number in range(slots)]
+    waiting = [dict(task(number=number), delivery_info={"routing_key": queue}) for number in held]
+    fleet.set_reply("active", [running] * 2).set_reply("reserved", [[one] for one in waiting])
+    fleet.beat_says(active_count=slots, reserved=1, active=[dict(one, started=T0 - age) for one in running])
+    if not idle:
+        for node in fleet.nodes[1:]:
+            fleet.set_reply("active", [[task(number=7, started=T0)]] * 2, node)
+    return fleet
+
+
 def schedule(source="django", written=T0, age=HOUR, **entry):
     """Beat runs for ``age`` seconds, and its schedule, written then, has an entry."""
     fleet = ExampleFleet().with_service("beat")
@@ -66,6 +79,8 @@ SUBJECTS = [
     ("uncovered_queue", ExampleFleet().queue_says("orphans", ready=5), "orphans"),
     ("queue_backlog", ExampleFleet().total(1, 9).queue_says(ready=(900, 1001)), "default"),
     ("failures", fact("failures", {"count": 11, "window": 3600}), "tasks"),
+    ("discarded", ExampleFleet().beat_says(expired_total=9, revoked_total=2), "w1@web1"),
+    ("prefetched_beside_idle", held_back(), "w1@web1"),
     ("eviction_policy", fact("eviction_policy", "allkeys-lru"), "broker"),
     ("visibility_timeout_short", short_visibility(), "broker"),
     ("broker_alarm", fact("alarms", ["disk"]), "broker"),
@@ -186,3 +201,36 @@ def test_schedule_that_is_in_order(fleet):
 
 def test_schedule_of_a_fresh_file_is_judged():
     assert "schedule_overdue" in findings(schedule("file", written=T0 - 60, due_in=-700.0))
+
+
+def test_discarded_tasks_are_told_by_why():
+    found = findings(ExampleFleet().beat_says(expired_total=9, revoked_total=2))["discarded"]
+    assert found["cause"] == (
+        "w1@web1 has discarded 9 expired and 2 revoked tasks since its start; the threshold is 10."
+    )
+    assert findings(ExampleFleet().beat_says(expired_total=9, revoked_total=1)) == {}
+
+
+def test_task_that_an_idle_neighbour_could_run_is_told():
+    found = findings(held_back())["prefetched_beside_idle"]
+    assert found["cause"] == (
+        "w1@web1 holds a task of default that it cannot begin, as its tasks run since 5 min; w2@web1, w3@web2 has none to run."
+    )
+    assert found["evidence"] == {"queue": "default", "tasks": ["id-9"], "idle": ["w2@web1", "w3@web2"]}
+
+
+@pytest.mark.parametrize(
+    "fleet",
+    [
+        held_back(age=30.0),
+        held_back(slots=1),
+        held_back(idle=False),
+        held_back(queue="reports"),
+        held_back(held=(9, 10)),
+        held_back().set_reply("scheduled", [[{}]] * 2),
+        held_back().set_reply("rate_limits", [{"shop.add": "1/h"}] * 2).beat_says(limited=1),
+    ],
+    ids=["short tasks", "free slot", "busy neighbours", "another queue", "another task", "ETA", "rate limit"],
+)
+def test_task_that_is_not_held_back(fleet):
+    assert "prefetched_beside_idle" not in findings(fleet)
