@@ -14,7 +14,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.text import env_file
 
 # Of a service, what the module takes.
-KEYS = ("name", "environment_name", "state", "start_timeout", "stop_timeout")
+KEYS = ("name", "environment_name", "state", "start_wait", "stop_timeout", "heartbeat")
 
 
 class ActionModule(ActionBase):

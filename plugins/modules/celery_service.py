@@ -101,10 +101,13 @@ options:
         type: str
         choices: [started, stopped]
         default: started
-      start_timeout:
-        description: Seconds that its start may take.
+      start_wait:
+        description: Seconds after which a start that has not come about is a failure. The service manager goes on with it.
         type: int
         default: 60
+      heartbeat:
+        description: Where its sentinel says that it is ready. It is waited for where the service manager does not know.
+        type: path
       stop_timeout:
         description: Seconds between TERM and KILL.
         type: int

@@ -70,6 +70,8 @@ EXPECTED = {
 
 # systemd and supervisor give up a start so many seconds after the judge calls it hung.
 BEFORE_KILL = 60
+# A deployment gives up waiting for it between these two: the service manager goes on.
+BEFORE_REPORT = 30
 
 
 def node_name(instance, host):
@@ -86,6 +88,11 @@ def service_name(app, kind, instance="", manager="systemd"):
 def start_timeout(start_grace):
     """Return the seconds after which the service manager gives up a start that may take ``start_grace`` seconds."""
     return start_grace + BEFORE_KILL
+
+
+def start_wait(start_grace):
+    """Return the seconds after which a deployment fails that waits for a start which may take ``start_grace`` seconds."""
+    return start_grace + BEFORE_REPORT
 
 
 def instances(declared, host, **context):

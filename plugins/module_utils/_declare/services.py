@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import posixpath
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import service_name, start_timeout
+from ansible_collections.taskfleet.celery.plugins.module_utils._declare.instance import (
+    service_name,
+    start_timeout,
+    start_wait,
+)
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.limits import limit_environment
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.worker_command import worker_argv
 
@@ -139,13 +143,15 @@ def named_services(services, app, manager, log_dir, log_target, least_start_time
     """Return the services with their names, the names of their files, and the seconds that their start may take.
 
     ``log_file`` is where a service writes to where it writes to a file, ``created_log`` that file where it has to be
-    there before the service starts, as with the ``log_target`` file, or None.
+    there before the service starts, as with the ``log_target`` file, or None. ``start_wait`` are the seconds that a deployment
+    waits for its start. ``heartbeat`` is where its sentinel says
+    that it is ready, or None.
     """
     return [_named(service, app, manager, log_dir, log_target, least_start_timeout) for service in services]
 
 
 def _named(service, app, manager, log_dir, log_target, least_start_timeout):
-    grace = service.get("start_grace")
+    grace, environment = service.get("start_grace"), service.get("environment") or {}
     file = "-".join(filter(None, [service["kind"], service.get("instance")]))
     log_file = posixpath.join(log_dir, file + ".log")
     return dict(
@@ -155,4 +161,6 @@ def _named(service, app, manager, log_dir, log_target, least_start_timeout):
         log_file=log_file,
         created_log=log_file if log_target == "file" else None,
         start_timeout=max(start_timeout(grace) if grace else 0, least_start_timeout),
+        start_wait=max(start_wait(grace) if grace else 0, least_start_timeout),
+        heartbeat=environment.get("TASKFLEET_HEARTBEAT"),
     )

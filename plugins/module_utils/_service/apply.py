@@ -12,11 +12,16 @@ from __future__ import annotations
 import os
 import time
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.bounded import bounded
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.environ import environ_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._service import files, owned_files, steps
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.errors import ServiceError
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.managers import ARGUMENTS as MANAGER_ARGUMENTS
 from ansible_collections.taskfleet.celery.plugins.module_utils._service.managers import manager_named
+from ansible_collections.taskfleet.celery.plugins.module_utils._service.ready import wait_ready
+
+# Of a log, what a message has.
+MOST_BYTES = 2000
 
 ARGUMENTS = {
     **MANAGER_ARGUMENTS,
@@ -38,7 +43,8 @@ ARGUMENTS = {
             "unit": {"type": "str", "required": True},
             "environment_name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
-            "start_timeout": {"type": "int", "default": 60},
+            "start_wait": {"type": "int", "default": 60},
+            "heartbeat": {"type": "path"},
             "stop_timeout": {"type": "int", "required": True},
             "log_file": {"type": "path"},
         },
@@ -146,9 +152,11 @@ def take(params, step, check_mode):
         manager.stop(name, service["stop_timeout"])
         manager.adopt([name])
     elif step["action"] == "start":
-        manager.start(name, service["start_timeout"])
+        manager.start(name, service["start_wait"])
     else:
-        manager.restart(name, service["stop_timeout"] + service["start_timeout"])
+        manager.restart(name, service["stop_timeout"], service["start_wait"])
+    if step["action"] in ("start", "restart") and service["heartbeat"] and not manager.tells_ready:
+        wait_ready(manager, name, service["heartbeat"], service["start_wait"])
     after = status_of(manager, [name]).get(name, {}).get("main_pid", 0)
     seconds = round(time.monotonic() - begun, 1)
     return {"changed": True, "pending": [], "before_pid": before, "after_pid": after, "seconds": seconds}
@@ -167,7 +175,18 @@ def last_lines(params, step):
     """Return the last lines of the log of the service that a step is about, or an empty text."""
     if not step:
         return ""
+    service = next((s for s in params["services"] if s["name"] == step["name"]), {})
     try:
-        return manager_of(params, step).explain(step["name"]).strip()
+        lines = [manager_of(params, step).explain(step["name"]).strip()]
     except ServiceError as error:
+        lines = [str(error)]
+    # Where the service manager writes to a file, the service's own words are there.
+    return "\n".join(filter(None, [*lines, _end_of(service["log_file"]) if service.get("log_file") else ""]))
+
+
+def _end_of(path):
+    """Return the last lines of a log that the application may write, or why they are not known."""
+    try:
+        return bounded(path, MOST_BYTES, from_end=True).decode("utf-8", "replace").strip()
+    except (OSError, ValueError) as error:
         return str(error)

@@ -109,6 +109,8 @@ class Supervisor:
 
     # Whether a program starts with supervisord is `autostart` in its file.
     has_boot_state = False
+    # A program has started when its process has lived for a second.
+    tells_ready = False
 
     def __init__(self, directory=DIRECTORY, path=SOCKET):
         self.directory = directory
@@ -185,10 +187,10 @@ class Supervisor:
             if fault.code not in (_NOT_RUNNING, _BAD_NAME):
                 raise
 
-    def restart(self, name, timeout):
+    def restart(self, name, stop_timeout, start_timeout):
         """Stop one, take its new program file, start it."""
-        self.stop(name, timeout)
-        self.start(name, timeout)
+        self.stop(name, stop_timeout)
+        self.start(name, start_timeout)
 
     def retire(self, name, timeout):
         """Stop one for good, while its program file is still there."""

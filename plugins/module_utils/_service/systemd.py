@@ -16,6 +16,7 @@ DIRECTORY = "/etc/systemd/system"
 SUFFIX = ".service"
 # systemctl itself must come back a little after the job that it waits for.
 MARGIN = 15
+POLL = 0.5
 
 _EVIDENCE = (
     "ActiveState",
@@ -87,6 +88,8 @@ class Systemd:
     """Units in one directory, by name without ``.service``."""
 
     has_boot_state = True
+    # A unit with a sentinel has started when it is ready.
+    tells_ready = True
 
     def __init__(self, directory=DIRECTORY):
         self.directory = directory
@@ -160,7 +163,7 @@ class Systemd:
     def start(self, name, timeout):
         """Start one and wait at most ``timeout`` seconds for its job."""
         self._systemctl("reset-failed", name + SUFFIX, check=False)
-        self._systemctl("start", name + SUFFIX, timeout=timeout)
+        self._job("start", name, 0, timeout)
 
     def stop(self, name, timeout):
         """Stop one and wait at most ``timeout`` seconds for its job: TERM, then KILL after TimeoutStopSec."""
@@ -170,10 +173,10 @@ class Systemd:
         """Send TERM to one, and do not wait."""
         self._systemctl("stop", "--no-block", name + SUFFIX)
 
-    def restart(self, name, timeout):
-        """Stop and start one as one job."""
+    def restart(self, name, stop_timeout, start_timeout):
+        """Stop and start one as one job, which systemd ends even where nobody waits for it any more."""
         self._systemctl("reset-failed", name + SUFFIX, check=False)
-        self._systemctl("restart", name + SUFFIX, timeout=timeout)
+        self._job("restart", name, stop_timeout, start_timeout)
 
     def retire(self, name, timeout):
         """Stop one for good, while its unit is still there."""
@@ -188,6 +191,31 @@ class Systemd:
     def explain(self, name):
         """Last lines of the journal of a service."""
         return self._run(["journalctl", "--no-pager", "--lines=15", "--output=cat", *_entries_of(name)]).stdout
+
+    def _job(self, verb, name, stop_timeout, start_timeout):
+        """Have systemd do a job, and wait for it: at most ``start_timeout`` seconds from the start of the new process.
+
+        The start of a worker takes as long as its broker does not answer; systemd goes on with it after that.
+        """
+        ends, begun = time.monotonic() + stop_timeout + start_timeout + MARGIN, False
+        before = self.status([name])[name]["main_pid"]
+        try:
+            # AnsibleModule.run_command, which is asked for instead, ends with its child only.
+            job = subprocess.Popen(  # pylint: disable=ansible-bad-function
+                ["systemctl", verb, name + SUFFIX], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+        except OSError as error:
+            raise ServiceError("systemctl: %s" % error) from error
+        with job:
+            while job.poll() is None:
+                if not begun and self.status([name])[name]["main_pid"] not in (0, before):
+                    ends, begun = time.monotonic() + start_timeout, True
+                if time.monotonic() >= ends:
+                    job.kill()
+                    raise ServiceError("%s is not ready within %d s after its start" % (name, start_timeout))
+                time.sleep(POLL)
+            if job.returncode != 0:
+                raise ServiceError("systemctl %s %s: %s" % (verb, name + SUFFIX, job.stderr.read().strip()))
 
     def _systemctl(self, *arguments, check=True, timeout=30):
         result = self._run(["systemctl", *arguments], timeout + MARGIN)

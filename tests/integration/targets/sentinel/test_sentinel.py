@@ -304,7 +304,7 @@ def test_tasks_wait_for_their_rate_limit(start, release):
 def test_discarded_tasks_are_counted(start, release):
     worker = start("prefork", release)
     worker.wait_for("ready", state="ready", expired_total=0, revoked_total=0)
-    worker.control("revoke", task_id="unwanted")
+    worker.run(f"app.control.revoke('unwanted', destination=[{NODE!r}], reply=True, limit=1, timeout=30)")
     worker.run("add.apply_async((1, 1), task_id='unwanted')")
     worker.wait_for("the revoked one is discarded", revoked_total=1, expired_total=0, completed_total=0)
     # It expires before its time has come.

@@ -17,6 +17,8 @@ SERVICE = {
     "environment_name": "beat.env",
     "state": "started",
     "start_timeout": 120,
+    "start_wait": 90,
+    "heartbeat": "/run/shop/beat.heartbeat.json",
     "stop_timeout": 30,
     "created_log": None,
     "environment": {"A": "b"},
@@ -48,7 +50,9 @@ def test_module_gets_texts():
     given = run()
     (service,) = given["services"]
     assert service["unit"] == "unit.j2 of ['service']"
-    assert set(service) == {"name", "environment_name", "state", "start_timeout", "stop_timeout", "log_file", "unit"}
+    assert set(service) == {
+        "name", "environment_name", "state", "start_wait", "stop_timeout", "heartbeat", "log_file", "unit",
+    }  # fmt: skip
     assert given["environments"] == {"shop-beat": 'A="b"\n'}
     assert given["files"][0] == {"path": "/x", "content": "y"}
     assert given["files"][1] == {"path": "/z", "content": "unit.j2 of []", "mode": "0755"}

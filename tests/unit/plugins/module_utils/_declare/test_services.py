@@ -109,6 +109,12 @@ def test_names_of_services_and_their_files():
     assert [one["created_log"] for one in named] == [one["log_file"] for one in named]
     assert named_services(services, "shop", "systemd", "/l", "journal", 90)[0]["created_log"] is None
     assert [one["start_timeout"] for one in named] == [120, 90]
+    # A deployment says that a start takes too long before the service manager ends it.
+    assert [one["start_wait"] for one in named_services(services, "shop", "systemd", "/l", "file", 60)] == [90, 60]
+    assert [one["heartbeat"] for one in named] == [None, None]
+    watched = [{"kind": "beat", "environment": {"TASKFLEET_HEARTBEAT": "/run/shop/beat.heartbeat.json"}}]
+    (beat,) = named_services(watched, "shop", "systemd", "/l", "file", 60)
+    assert beat["heartbeat"] == "/run/shop/beat.heartbeat.json"
 
 
 @pytest.mark.parametrize(
