@@ -93,6 +93,7 @@ def test_memory_limit_is_named_and_a_higher_one_heals():
 def test_task_that_meets_the_memory_limit_ends_alone():
     [worker] = host_named("omega").workers
     deployed("--limit=omega", "--extra-vars", json.dumps({"celery_worker_instances": SCARCE}))
+    assert "continue" in worker.host.check(f"systemctl show --property=OOMPolicy {worker.name}.service")
     pid = worker.pid
     boot = {"task": "await_boot_task", "queues": [IMAGES], "limit": 1}
     with Gate(worker.host) as gate, Ledger(worker.host, args=[gate.path], **boot) as ledger:
