@@ -19,7 +19,7 @@ def test_proof_passes_where_all_that_a_deployment_asks_for_is_there():
     assert proof() == ""
     assert proof(result_backend={"reachable": None, "layer": "none"}) == ""
     # What a deployment warns of keeps nobody from a start.
-    assert proof(conf={"broker_heartbeat": 0}) == ""
+    assert proof(broker=dict(WELL, url="amqp://broker//"), conf={"broker_heartbeat": 0}) == ""
 
 
 @pytest.mark.parametrize(
