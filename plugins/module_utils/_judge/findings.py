@@ -75,13 +75,17 @@ def discarded(fleet):
 
 def prefetched_beside_idle(fleet):
     """A worker whose slots are all busy for long holds a task that an idle neighbour of the same queue could run."""
-    idle = [case for case in fleet.cases.values() if case.work.empty_handed() and case.control.answered_all()]
+    idle = {}
+    for name, case in sorted(fleet.cases.items()):
+        if case.work.empty_handed() and case.control.answered_all() and case.queues.consumed():
+            for queue in case.queues.consumed()[-1]:
+                idle.setdefault(queue, []).append(name)
     for name, case in sorted(fleet.cases.items()):
         ages, slots = [task["age"] for task in case.work.tasks()], case.pool.concurrency()
         if not slots or len(ages) < slots or min(known(ages), default=0) < WAITS or len(known(ages)) < len(ages):
             continue
         for queue, ids in sorted(_held_by_queue(case).items()):
-            free = [other.node for other in idle if queue in set(*other.queues.consumed()[-1:])]
+            free = idle.get(queue, [])
             if free:
                 cause = "{0} holds {1} of {2} that it cannot begin, as its tasks run since {3}; {4} has none to run.".format(
                     name,
