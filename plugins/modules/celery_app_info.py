@@ -136,6 +136,11 @@ fit:
       type: str
       returned: success
       sample: "pin kombu to celery's line: celery[redis]==5.3.4 with kombu>=5.3,<5.4"
+    only_client:
+      description: Whether nothing but the client library of the broker is outside the range that kombu states.
+      type: bool
+      returned: success
+      sample: true
 broker:
   description: Whether the broker answers.
   returned: success
@@ -285,7 +290,7 @@ def complete(reply, outcome, app):
     result = {
         "app": {"imported": False, "error": "", "error_line": "", "name": app, "main": None},
         "versions": {},
-        "fit": {"ok": True, "problem": "", "remedy": ""},
+        "fit": {"ok": True, "problem": "", "remedy": "", "only_client": False},
         "broker": dict(unknown, url=None, transport=None),
         "result_backend": dict(unknown, url=None, type=None),
         "conf": {},

@@ -239,28 +239,35 @@ def fit(versions, broker, refused=""):
         except metadata.PackageNotFoundError:
             return []
 
-    extra = EXTRAS.get(transport_of(broker.partition("://")[0]))
-    problem = misfit(versions, {name: requirements(name) for name in ("celery", "kombu")}, extra) or refused
+    transport = transport_of(broker.partition("://")[0])
+    found = list(misfits(versions, {name: requirements(name) for name in ("celery", "kombu")}, transport))
+    # What the broker's answer can make up for comes last.
+    problem, is_client = min(found, key=lambda one: one[1], default=(refused, False))
     if not problem:
-        return {"ok": True, "problem": "", "remedy": ""}
-    return {"ok": False, "problem": mask(problem), "remedy": remedy(versions, extra)}
+        return {"ok": True, "problem": "", "remedy": "", "only_client": False}
+    extra = EXTRAS.get(transport)
+    return {"ok": False, "problem": mask(problem), "remedy": remedy(versions, extra), "only_client": is_client}
 
 
-def misfit(versions, requires, extra):
-    """Return the first requirement of celery or kombu that the installed versions do not meet, or an empty text."""
+def misfits(versions, requires, transport):
+    """Yield the requirements of celery and kombu that the installed versions do not meet.
+
+    Each with whether it is no more than the range that kombu states for the installed client library of the broker.
+    """
     for name in ("celery", "kombu"):
         if name not in versions:
-            return "{0} is not installed in this virtual environment".format(name)
+            yield "{0} is not installed in this virtual environment".format(name), False
+            return
         for text in requires[name]:
             wanted, constraint, marker = requirement(text)
-            if not applies(marker, extra if name == "kombu" else None):
+            if not applies(marker, EXTRAS.get(transport) if name == "kombu" else None):
                 continue
             owner = "{0} {1}".format(name, versions[name])
             if wanted not in versions:
-                return "{0} needs {1}{2}, which is not installed".format(owner, wanted, constraint)
-            if not meets(versions[wanted], constraint):
-                return "{0} needs {1}{2}, installed is {1} {3}".format(owner, wanted, constraint, versions[wanted])
-    return ""
+                yield "{0} needs {1}{2}, which is not installed".format(owner, wanted, constraint), False
+            elif not meets(versions[wanted], constraint):
+                problem = "{0} needs {1}{2}, installed is {1} {3}".format(owner, wanted, constraint, versions[wanted])
+                yield problem, bool(marker) or wanted == transport == "amqp"
 
 
 def remedy(versions, extra):

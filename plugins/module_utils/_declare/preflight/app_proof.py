@@ -112,18 +112,20 @@ def _import(info: dict[str, Any]) -> list[Problem]:
 
 
 def _fit(info: dict[str, Any]) -> list[Problem]:
-    """The versions of Celery, kombu and Python in the virtual environment fit each other."""
+    """Celery, kombu, Python and the broker's client fit each other; where the login works, the client's version is a warning."""
     fit = info.get("fit") or {}
     if fit.get("ok", True):
         return []
     versions = info.get("versions") or {}
     shown = ", ".join(f"{name} {versions[name]}" for name in sorted(versions) if versions[name])
+    works = fit.get("only_client") and (info.get("broker") or {}).get("reachable")
     return [
-        refuse(
+        (warn if works else refuse)(
             "celery_app_packages",
-            f"{fit.get('problem')} (installed: {shown or 'unknown'})",
+            f"{fit.get('problem')} (installed: {shown or 'unknown'}){'; the login works all the same' if works else ''}",
             "celery, kombu and the broker's client library of one line of releases",
             fit.get("remedy") or "pin them together in celery_app_packages, or take the newest of each",
+            "https://github.com/celery/kombu/issues/2374" if works else "",
         )
     ]
 

@@ -26,30 +26,47 @@ BASE = {"amqp": "5.4.2", "vine": "5.1.0", "billiard": "4.3.2", "packaging": "26.
 
 def test_versions_that_fit():
     versions = dict(BASE, celery="5.3.6", kombu="5.3.7", redis="5.3.1")
-    assert remote.misfit(versions, {"celery": CELERY_53, "kombu": KOMBU_53}, "redis") == ""
+    assert list(remote.misfits(versions, {"celery": CELERY_53, "kombu": KOMBU_53}, "redis")) == []
 
 
 def test_kombu_that_refuses_its_redis():
     versions = dict(BASE, celery="5.3.4", kombu="5.7.0", redis="4.6.0")
-    problem = remote.misfit(versions, {"celery": CELERY_53, "kombu": KOMBU_57}, "redis")
-    assert problem == "kombu 5.7.0 needs redis<9.0.0,>=6.4.0, installed is redis 4.6.0"
+    found = list(remote.misfits(versions, {"celery": CELERY_53, "kombu": KOMBU_57}, "redis"))
+    assert found == [("kombu 5.7.0 needs redis<9.0.0,>=6.4.0, installed is redis 4.6.0", True)]
     assert remote.remedy(versions, "redis") == "pin kombu to celery's line: celery[redis]==5.3.4 with kombu>=5.3,<5.4"
+
+
+@pytest.mark.parametrize(
+    ("transport", "installed", "only_client"),
+    [
+        ("redis", {"redis": "4.6.0"}, True),
+        ("redis", {"redis": "4.6.0", "amqp": "5.1.1"}, False),
+        ("amqp", {"amqp": "5.1.1"}, True),
+        ("amqp", {"amqp": "5.1.1", "billiard": "3.6"}, False),
+    ],
+)
+def test_client_library_is_blamed_last(monkeypatch, transport, installed, only_client):
+    requires = {"celery": CELERY_53, "kombu": KOMBU_57}
+    monkeypatch.setattr("importlib.metadata.requires", requires.get)
+    versions = {**BASE, "celery": "5.3.4", "kombu": "5.7.0", **installed}
+    fit = remote.fit(versions, transport + "://h")
+    assert (fit["ok"], fit["only_client"]) == (False, only_client)
 
 
 def test_extra_counts_for_its_transport_only():
     versions = dict(BASE, celery="5.3.4", kombu="5.7.0", redis="4.6.0")
-    assert remote.misfit(versions, {"celery": CELERY_53, "kombu": KOMBU_57}, None) == ""
+    assert list(remote.misfits(versions, {"celery": CELERY_53, "kombu": KOMBU_57}, "memory")) == []
 
 
 def test_missing_client_library():
     versions = dict(BASE, celery="5.7.0", kombu="5.7.0")
-    problem = remote.misfit(versions, {"celery": [], "kombu": KOMBU_57}, "redis")
-    assert problem == "kombu 5.7.0 needs redis<9.0.0,>=6.4.0, which is not installed"
+    found = list(remote.misfits(versions, {"celery": [], "kombu": KOMBU_57}, "redis"))
+    assert found == [("kombu 5.7.0 needs redis<9.0.0,>=6.4.0, which is not installed", False)]
     assert remote.remedy(versions, "redis") == "install celery[redis]==5.7.0 again, with all that it needs"
 
 
 def test_missing_celery():
-    assert remote.misfit({}, {}, None) == "celery is not installed in this virtual environment"
+    assert list(remote.misfits({}, {}, "redis")) == [("celery is not installed in this virtual environment", False)]
     assert remote.remedy({}, None) == "install celery into the virtual environment"
 
 

@@ -63,6 +63,18 @@ def test_versions_that_do_not_fit():
 
 
 @pytest.mark.parametrize(
+    ("only_client", "reachable", "level"),
+    [(True, True, "warn"), (True, False, "refuse"), (True, None, "refuse"), (False, True, "refuse")],
+)
+def test_client_library_that_does_not_fit_is_a_warning_where_the_login_works(only_client, reachable, level):
+    fit = {"ok": False, "problem": "kombu 5.5.2 needs redis>=4.5.2", "remedy": "", "only_client": only_client}
+    info = {**GOOD, "fit": fit, "broker": {**GOOD["broker"], "reachable": reachable}}
+    problem = judge(facts={"info": info})[0]
+    assert problem.level == level
+    assert ("the login works all the same" in problem.actual) == (level == "warn")
+
+
+@pytest.mark.parametrize(
     ("part", "variable"), [("broker", "celery_app_broker_url"), ("result_backend", "celery_app_result_backend")]
 )
 @pytest.mark.parametrize(
