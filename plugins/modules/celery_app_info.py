@@ -42,6 +42,29 @@ options:
     description:
       - The application's source tree, which goes into RV(revision).
     type: path
+  worker:
+    description:
+      - What the workers do that will run with this environment. It is tried with the broker's user, and with that of a result
+        backend on Redis, and RV(refused) says what does not go.
+      - Nothing is left behind but the exchanges C(celery.pidbox) and C(celeryev), which any worker declares. A queue that
+        RabbitMQ has is declared with the application's arguments.
+      - RabbitMQ logs an error for each queue that it has not, since it is asked for the right without making the queue.
+      - Nothing of it is tried when this is not set.
+    type: dict
+    suboptions:
+      queues:
+        description: The queues that they consume. Empty stands for those that a worker without any consumes.
+        type: list
+        elements: str
+        default: []
+      remote_control:
+        description: Whether they answer remote control.
+        type: bool
+        default: true
+      gossip:
+        description: Whether they listen to each other's events.
+        type: bool
+        default: false
   timeout:
     description:
       - Seconds that the whole look may take. Then the process is ended.
@@ -77,6 +100,8 @@ EXAMPLES = r"""
       CELERY_BROKER_URL: "{{ shop_broker_url }}"
     require:
       - gevent
+    worker:
+      queues: [default, reports]
     user: shop
 """
 
@@ -206,6 +231,30 @@ result_backend:
       type: str
       returned: success
       sample: ""
+refused:
+  description: By peer, V(broker) or V(result_backend), what it refuses a worker after the login, see O(worker).
+  returned: success
+  type: dict
+  sample:
+    broker:
+      - what: PSUBSCRIBE /0.celery.pidbox
+        error: "NoPermissionError: this user has no permissions to access one of the channels used as arguments"
+        kind: permission
+    result_backend: []
+  contains:
+    broker:
+      description:
+        - What was tried, the error, and its kind. V(permission) is a right that the user has not, V(arguments) a queue that
+          RabbitMQ has with other arguments, V(transient) a RabbitMQ that takes no queue which is neither durable nor
+          exclusive, V(other) anything else.
+      returned: when the broker could be logged in to
+      type: list
+      elements: dict
+    result_backend:
+      description: The same of a result backend on Redis.
+      returned: when O(worker) is set
+      type: list
+      elements: dict
 conf:
   description: Chosen settings of the application. Empty when it does not import.
   returned: success
@@ -283,6 +332,12 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.args impo
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.module import Module
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import app as helper
 
+WORKER = {
+    "queues": {"type": "list", "elements": "str", "default": []},
+    "remote_control": {"type": "bool", "default": True},
+    "gossip": {"type": "bool", "default": False},
+}
+
 
 def complete(reply, outcome, app):
     """Return the result with all its keys, even those that the helper did not reach."""
@@ -293,6 +348,7 @@ def complete(reply, outcome, app):
         "fit": {"ok": True, "problem": "", "remedy": "", "only_client": False},
         "broker": dict(unknown, url=None, transport=None),
         "result_backend": dict(unknown, url=None, type=None),
+        "refused": {},
         "conf": {},
         "tasks": [],
         "queues": [],
@@ -318,6 +374,7 @@ def main():
     specification["require"] = {"type": "list", "elements": "str", "default": []}
     specification["own_environment_file"] = {"type": "path"}
     specification["source_dir"] = {"type": "path"}
+    specification["worker"] = {"type": "dict", "options": WORKER}
     specification["timeout"] = {"type": "float", "default": 30}
     module = Module(specification, supports_check_mode=True)
     environment = read_environment(module)
@@ -326,6 +383,7 @@ def main():
         "app": module.params["app"],
         "require": module.params["require"],
         "source_dir": module.params["source_dir"],
+        "worker": module.params["worker"],
         "peer_timeout": min(5.0, module.params["timeout"] / 4),
     }
     outcome = look(module, helper, arguments, environment)

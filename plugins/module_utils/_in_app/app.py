@@ -21,6 +21,10 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connectio
     broker_urls,
     first_broker,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.rights import (
+    backend_refusals,
+    broker_refusals,
+)
 
 SETTINGS = (
     "beat_scheduler",
@@ -85,10 +89,23 @@ def main(arguments, tell):
     if app is None:
         return {}
     tell(stage="broker")
-    broker, _connection = first_broker(app, broker_urls(app.conf), arguments["peer_timeout"])
+    seconds = arguments["peer_timeout"]
+    broker, connection = first_broker(app, broker_urls(app.conf), seconds)
     tell(fit=fit(versions, broker["transport"], broker["error"] if broker["layer"] == "client" else ""))
     tell(broker=broker, stage="result_backend")
-    return {"result_backend": check_backend(app, broker, arguments["peer_timeout"])}
+    backend = check_backend(app, broker, seconds)
+    tell(result_backend=backend, stage="rights")
+    return {"refused": refused(app, broker, connection, backend, arguments["worker"], seconds / 2)}
+
+
+def refused(app, broker, connection, backend, worker, seconds):
+    """Return by peer what it refuses a worker after the login; nothing where nobody said what workers do."""
+    if not worker:
+        return {}
+    found = {"result_backend": backend_refusals(app, backend, seconds)}
+    if broker["reachable"]:
+        found["broker"] = broker_refusals(app, connection, worker, seconds)
+    return found
 
 
 def find_app(name):

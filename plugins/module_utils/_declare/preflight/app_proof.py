@@ -19,6 +19,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
     is_amqp,
     is_redis,
     refuse,
+    some_of,
     warn,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.timeouts import VISIBILITY_TIMEOUT
@@ -41,6 +42,37 @@ LAYERS = {
         "the client library does not work",
         "add what the message names to celery_app_packages, in versions that fit",
     ),
+}
+
+# What to do about what was refused after the login, by its kind.
+AFTER_THE_LOGIN = {
+    "permission": (
+        "a user that may do what a worker does",
+        "give the user of {variable} the right to what is named: {grant}",
+    ),
+    "arguments": (
+        "the queue as RabbitMQ has it: the arguments of a queue cannot be changed",
+        "declare it in the application's task_queues with the arguments that it has, or empty it and delete it on RabbitMQ",
+    ),
+    "transient": (
+        "a RabbitMQ that takes queues which are neither durable nor exclusive, or a Celery that declares none: RabbitMQ 4.3"
+        " and later takes none unless told to",
+        "ask for celery>=5.7 in celery_app_packages, or set control_queue_exclusive and event_queue_exclusive to true in"
+        " the application (Celery 5.6), or deprecated_features.permit.transient_nonexcl_queues = true in rabbitmq.conf",
+    ),
+    "other": (
+        "a {peer} that does what a worker asks of it",
+        "correct what the message says, and look into the {peer}'s log",
+    ),
+}
+GRANT_REDIS = "ACL SETUSER <user> ~<key> &<channel> +<command> (all of them: ~* &* +@all)"
+GRANT_RABBITMQ = (
+    "rabbitmqctl set_permissions --vhost <vhost> <user> <configure> <write> <read> (all of them: '.*' '.*' '.*')"
+)
+REFERENCES = {
+    "permission": "https://github.com/celery/celery/issues/8724",
+    "arguments": "https://www.rabbitmq.com/docs/queues#property-equivalence",
+    "transient": "https://github.com/celery/kombu/issues/2237",
 }
 
 PACKAGES = {
@@ -69,6 +101,7 @@ def check_app_proof(facts: dict[str, Any]) -> list[Problem]:
         ("result backend", "result_backend", "celery_app_result_backend"),
     ):
         problems += _peer(peer, info.get(key) or {}, variable)
+        problems += _refused(peer, info.get(key) or {}, (info.get("refused") or {}).get(key) or [], variable)
     problems += _modules(info, facts) + _visibility(info, "celery_app_timeouts", facts["timeouts"])
     for instance in facts["instances"]:
         problems += _instance(info, f"celery_worker_instances[{instance['name']}]", instance)
@@ -145,6 +178,26 @@ def _peer(name: str, peer: dict[str, Any], variable: str) -> list[Problem]:
             remedy.format(variable=variable, peer=name),
         )
     ]
+
+
+def _refused(name: str, peer: dict[str, Any], refused: list[dict[str, str]], variable: str) -> list[Problem]:
+    """Broker and result backend let the user do what a worker does after its login: rights, arguments of queues, mailboxes."""
+    grant = GRANT_RABBITMQ if is_amqp(peer.get("url")) else GRANT_REDIS
+    problems = []
+    for kind, (expected, remedy) in AFTER_THE_LOGIN.items():
+        those = sorted((one for one in refused if one["kind"] == kind), key=lambda one: one["what"])
+        if those:
+            problems.append(
+                refuse(
+                    variable,
+                    f"{name} {peer.get('url')}: the login works, and it refuses {some_of(one['what'] for one in those)}:"
+                    f" {those[0]['error']}",
+                    expected.format(peer=name),
+                    remedy.format(variable=variable, peer=name, grant=grant),
+                    REFERENCES.get(kind, ""),
+                )
+            )
+    return problems
 
 
 def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:

@@ -144,9 +144,9 @@ def listing(values: Any) -> str:
     return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def some_of(hosts: Any) -> str:
-    """Return the names of hosts as text, of many the first."""
-    names = sorted(hosts)
+def some_of(values: Any) -> str:
+    """Return names, as of hosts, as text, of many the first."""
+    names = sorted(values)
     more = [f"{len(names) - HOSTS} more"] if len(names) > HOSTS else []
     return listing([*names[:HOSTS], *more])
 

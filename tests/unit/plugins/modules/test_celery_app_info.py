@@ -19,6 +19,7 @@ KEYS = {
     "fit",
     "broker",
     "result_backend",
+    "refused",
     "conf",
     "tasks",
     "queues",
@@ -78,14 +79,16 @@ def test_reply_of_the_helper_is_the_result(call, look):
         "queues": ["celery"],
     }
     calls = look(Outcome(reply, None, "", "", 0.123))
-    result = call(environment={"TZ": "UTC", "N": "240", "DB_PASSWORD": "hunter2222"}, timeout=8)
+    environment = {"TZ": "UTC", "N": "240", "DB_PASSWORD": "hunter2222"}
+    result = call(environment=environment, worker={"queues": ["a"]}, timeout=8)
     assert result["conf"] == {"timezone": "UTC", "task_time_limit": 240}
     assert result["elapsed"] == 0.12
     assert "stage" not in result
     assert "hunter2222" not in json.dumps(result)
-    ((_module, _helpers, arguments, environment),) = calls
-    assert arguments == {"app": "shop", "require": [], "source_dir": None, "peer_timeout": 2.0}
-    assert environment == {"TZ": "UTC", "N": "240", "DB_PASSWORD": "hunter2222"}
+    ((_module, _helpers, arguments, given),) = calls
+    worker = {"queues": ["a"], "remote_control": True, "gossip": False}
+    assert arguments == {"app": "shop", "require": [], "source_dir": None, "worker": worker, "peer_timeout": 2.0}
+    assert given == environment
 
 
 @pytest.mark.parametrize("error", ["timed_out", "killed", "crashed", "no_result"])

@@ -105,6 +105,37 @@ def test_peer_that_gives_no_reason():
     assert problem.actual == "broker (no URL): it does not answer (layer unknown): no reason given"
 
 
+def refused(
+    kind, what="PSUBSCRIBE /0.celery.pidbox", error="NoPermissionError: no permissions to access one of the channels"
+):
+    return {"what": what, "error": error, "kind": kind}
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("permission", "ACL SETUSER"),
+        ("arguments", "task_queues"),
+        ("transient", "deprecated_features.permit.transient_nonexcl_queues = true"),
+        ("other", "log"),
+    ],
+)
+@pytest.mark.parametrize("peer", ["broker", "result_backend"])
+def test_what_is_refused_after_the_login_has_its_remedy(peer, kind, remedy):
+    problem = only(judge(facts={"info": {**GOOD, "refused": {peer: [refused(kind)]}}}))
+    assert problem.variable == f"celery_app_{'broker_url' if peer == 'broker' else 'result_backend'}"
+    assert "the login works, and it refuses PSUBSCRIBE /0.celery.pidbox: NoPermissionError" in problem.actual
+    assert remedy in problem.remedy
+    assert "{" not in problem.expected + problem.remedy
+
+
+def test_each_kind_of_refusal_is_one_problem():
+    broker = [refused("permission", what=f"BRPOP q{number}") for number in range(7)] + [refused("arguments")]
+    problems = judge(facts={"info": {**GOOD, "refused": {"broker": broker, "result_backend": []}}})
+    assert [problem.level for problem in problems] == ["refuse", "refuse"]
+    assert "BRPOP q0, BRPOP q1, BRPOP q2, BRPOP q3, BRPOP q4 and 2 more" in problems[0].actual
+
+
 def test_import_that_was_not_tried_is_not_refused():
     assert judge("result_backend", reachable=None, layer="none") == []
 
