@@ -189,7 +189,8 @@ broker:
     layer:
       description:
         - How far the way to the broker was good. V(dns), V(tcp), V(tls), V(auth) and V(protocol) are the step that
-          failed. V(url) is a URL in which clients do not find the host. V(client) is the application's own library
+          failed. V(url) is a URL in which clients do not find the host. V(setting) is one that the library cannot do anything
+          with. V(client) is the application's own library
           that refuses to work. V(unknown) was not tried.
       type: str
       returned: success
@@ -292,6 +293,11 @@ modules:
   returned: success
   type: dict
   sample: {"gevent": true}
+module_errors:
+  description: Of the modules in O(require) that are there and do not import, the error.
+  returned: success
+  type: dict
+  sample: {"redbeat": "ImportError: cannot import name 'StrictRedis' from 'redis.client'"}
 beat_entries:
   description: How many entries the application's own schedule has. Null when it does not import.
   returned: success
@@ -353,6 +359,7 @@ def complete(reply, outcome, app):
         "tasks": [],
         "queues": [],
         "modules": {},
+        "module_errors": {},
         "beat_entries": None,
         "revision": "",
     }

@@ -317,7 +317,7 @@ broker:
       sample: true
     layer:
       description:
-        - How far the way to the broker was good. One of V(url), V(dns), V(tcp), V(tls), V(auth), V(protocol), V(client),
+        - How far the way to the broker was good. One of V(url), V(setting), V(dns), V(tcp), V(tls), V(auth), V(protocol), V(client),
           V(ok), V(unknown).
       type: str
       returned: success

@@ -352,7 +352,7 @@ broker:
       sample: true
     layer:
       description:
-        - How far the way to the broker was good. V(ok), or the step that failed. One of V(url), V(dns), V(tcp), V(tls),
+        - How far the way to the broker was good. V(ok), or the step that failed. One of V(url), V(setting), V(dns), V(tcp), V(tls),
           V(auth), V(protocol), V(client). V(unknown) was not tried.
       type: str
       returned: success

@@ -205,7 +205,7 @@ broker:
       sample: true
     layer: &layer
       description:
-        - How far the way was good. One of V(url), V(dns), V(tcp), V(tls), V(auth), V(protocol), V(client), V(ok), V(none),
+        - How far the way was good. One of V(url), V(setting), V(dns), V(tcp), V(tls), V(auth), V(protocol), V(client), V(ok), V(none),
           V(unknown).
       type: str
       returned: success

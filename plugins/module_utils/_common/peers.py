@@ -20,10 +20,10 @@ import time
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
 
 # How far a check came. A peer that answers is at "ok"; "client" is the application's own library refusing to work,
-# "url" a URL in which no host is found.
-LAYERS = ("url", "dns", "tcp", "tls", "auth", "protocol", "client", "ok", "none", "unknown")
+# "url" a URL in which no host is found, "setting" one that the library cannot do anything with.
+LAYERS = ("url", "setting", "dns", "tcp", "tls", "auth", "protocol", "client", "ok", "none", "unknown")
 
-DEFAULT_PORTS = {"redis": 6379, "amqp": 5672, "amqps": 5671}
+DEFAULT_PORTS = {"redis": 6379, "sentinel": 26379, "amqp": 5672, "amqps": 5671}
 
 _AUTH_WORDS = (
     "NOAUTH",
@@ -91,7 +91,8 @@ def layer_of(error):
         return "tls"
     if any(word.lower() in text.lower() for word in _AUTH_WORDS):
         return "auth"
-    return "protocol"
+    # Of no peer's answer: the library does not take an option, or does not know a name.
+    return "setting" if isinstance(error, (KeyError, TypeError, ValueError)) else "protocol"
 
 
 def sentence(error):
@@ -182,8 +183,8 @@ def redis_layer(line):
     return None
 
 
-def redis_login(sock, username=None, password=None, database=0):
-    """Log in, choose the database and ping, or raise PeerError."""
+def redis_login(sock, username=None, password=None, database=0, source="the URL"):
+    """Log in, choose the database and ping, or raise PeerError. The password is looked for in the source."""
     dialogue = []
     if password:
         dialogue.append(("AUTH", username, password) if username else ("AUTH", password))
@@ -201,7 +202,7 @@ def redis_login(sock, username=None, password=None, database=0):
             raise PeerError("protocol", "the connection was closed at {0}; does the server want TLS?".format(words[0]))
         refused = redis_layer(line)
         if refused:
-            hint = "; the URL has no password" if refused[0] == "auth" and not password else ""
+            hint = "; {0} has no password".format(source) if refused[0] == "auth" and not password else ""
             raise PeerError(refused[0], "Redis refuses {0}: {1}{2}".format(words[0], refused[1], hint))
 
 
@@ -220,6 +221,43 @@ def check_redis(host, port, clock, username=None, password=None, database=0, tls
         sock = connect(host, port, clock, tls)
     with sock:
         redis_login(sock, username, password, database)
+
+
+def master_of(hosts, name, clock, setting, options):
+    """Return the first Sentinel that knows the master of that name, and the master, each as host and port, or raise PeerError.
+
+    setting is where the application names the master, options are how the clients log in to the Sentinels.
+    """
+    if not name:
+        raise PeerError(
+            "setting", "{0} has no master_name: Sentinels are asked for a master by its name".format(setting)
+        )
+    problems = []
+    for host, port in hosts:
+        try:
+            return (host, port), _ask_sentinel(host, port or DEFAULT_PORTS["sentinel"], name, clock, options)
+        except PeerError as error:
+            problems.append(error)
+    text = "no Sentinel leads to the master {0}: {1}"
+    raise PeerError(problems[-1].layer, text.format(name, "; ".join(str(one) for one in problems)))
+
+
+def _ask_sentinel(host, port, name, clock, options):
+    tls = {key: value for key, value in options.items() if key.startswith("ssl_")} if options.get("ssl") else None
+    with connect(host, port, clock, tls) as sock:
+        redis_login(sock, options.get("username"), options.get("password"), source="sentinel_kwargs")
+        try:
+            sock.sendall(redis_command("SENTINEL", "get-master-addr-by-name", name))
+            with sock.makefile("rb") as stream:
+                lines = [stream.readline(512).strip()]
+                lines += [stream.readline(512).strip() for _line in range(4 if lines == [b"*2"] else 0)]
+        except OSError as error:
+            raise PeerError("protocol", "no answer of the Sentinel {0}:{1}: {2}".format(host, port, error)) from None
+    if len(lines) < 5 or not lines[4].isdigit():
+        text = "{0}:{1} knows no master {2}; it answers {3!r}"
+        # Any answer but the address, a Redis that is no Sentinel among them.
+        raise PeerError("setting", text.format(host, port, name, lines[0].decode("utf-8", "replace")))
+    return lines[2].decode("utf-8", "replace"), int(lines[4])
 
 
 # -- AMQP and the rest

@@ -85,7 +85,11 @@ def main(arguments, tell):
         tell(app=dict(failure(error), name=arguments["app"], main=None))
     # After the application, for some of these modules set up an application of their own.
     tell(stage="require")
-    tell(modules={name: importable(name) for name in arguments["require"]})
+    wrong = {name: import_error(name) for name in arguments["require"]}
+    tell(
+        modules={name: error is None for name, error in wrong.items()},
+        module_errors={name: error for name, error in wrong.items() if error},
+    )
     if app is None:
         return {}
     tell(stage="broker")
@@ -153,13 +157,13 @@ def is_machinery(filename):
     return bool(re.search(r"^<(frozen|ansible_collections)|/importlib/__init__\.py$|/(celery|kombu|vine)/", filename))
 
 
-def importable(name):
-    """Return whether a module imports."""
+def import_error(name):
+    """Return None for a module that imports, an empty text for one that is not there, else why it does not import."""
     try:
         importlib.import_module(name)
-    except Exception:
-        return False
-    return True
+    except Exception as error:
+        return "" if isinstance(error, ModuleNotFoundError) and error.name == name else failure(error)["error_line"]
+    return None
 
 
 # -- Settings, tasks and queues

@@ -19,10 +19,15 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers imp
     check_redis,
     check_sqlite,
     connect,
+    layer_of,
+    master_of,
     sentence,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import MASK, mask
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import UNREADABLE, is_readable
+
+# Of backends that are no part of Celery, the package that they come from.
+PACKAGES = {"django-db": "django-celery-results", "django-cache": "django-celery-results"}
 
 
 def backend_kind(names):
@@ -44,7 +49,8 @@ def check_backend(app, broker, seconds):
     """Return url, type, reachable, layer and error of the application's result backend."""
     setting = app.conf.result_backend
     text = setting if isinstance(setting, str) else type(setting).__name__ if setting else "disabled"
-    result = {"url": mask(text), "type": text.partition("://")[0]}
+    # Of what is no URL, nobody knows what may be shown.
+    result = {"url": mask(text) if "://" in text else text.partition(":")[0], "type": text.partition(":")[0]}
     if not is_readable(text, is_list=result["type"] == "sentinel"):
         return dict(result, url=result["type"] + "://" + MASK, **answer(False, "url", UNREADABLE))
     # From Celery 5.5 on, a database backend otherwise waits here for its database, to make its tables.
@@ -53,7 +59,7 @@ def check_backend(app, broker, seconds):
         backend = app.backend
         kind = backend_kind({"{0.__module__}.{0.__name__}".format(cls) for cls in type(backend).__mro__})
     except Exception as error:
-        return dict(result, **answer(False, "client", sentence(error)))
+        return dict(result, **_unusable(result["type"], error))
     if kind == "disabled":
         return dict(result, type="disabled", **answer(None, "none"))
     if kind == "rpc":
@@ -61,7 +67,7 @@ def check_backend(app, broker, seconds):
     clock = Clock(seconds)
     checks = {
         "redis": lambda: _backend_redis(backend, clock),
-        "sentinel": lambda: bounded(backend.client.ping, clock.left(), "protocol", "result backend"),
+        "sentinel": lambda: _backend_sentinel(backend, clock),
         "database": lambda: _backend_database(backend, seconds),
         "django": lambda: _backend_django(clock),
         "cache": lambda: _backend_cache(backend, clock),
@@ -72,8 +78,40 @@ def check_backend(app, broker, seconds):
     return dict(result, **_backend_other(text, clock))
 
 
+def _unusable(name, error):
+    """Return the answer of a result backend that cannot even be made."""
+    missing = getattr(error, "name", None) if isinstance(error, ImportError) else None
+    if name in PACKAGES and missing == name:
+        text = "the result backend {0} comes from the package {1}, which is not installed"
+        return answer(False, "client", text.format(name, PACKAGES[name]))
+    # Celery takes a name that it does not know for a module's.
+    if missing and missing.rstrip(":") == name:
+        text = "{0} is no result backend that Celery knows; expected a URL as redis://host:6379/1, or the name of one"
+        return answer(False, "setting", text.format(name))
+    spelling = type(error).__name__ == "ImproperlyConfigured" and "install" not in str(error)
+    is_setting = spelling or layer_of(error) == "setting"
+    return answer(False, "setting" if is_setting else "client", sentence(error))
+
+
+def _backend_sentinel(backend, clock):
+    options, parameters = backend._transport_options, backend.connparams
+    given = options.get("sentinel_kwargs") or {}
+    if "connection_class" not in given:
+        hosts = {(one.get("host") or "localhost", one.get("port")): one for one in parameters["hosts"]}
+        setting = "the application's result_backend_transport_options"
+        sentinel, (host, port) = master_of(hosts, options.get("master_name"), clock, setting, given)
+        # redis-py asks one that is gone again and again, before it asks the next.
+        parameters["hosts"].sort(key=lambda one: one is not hosts[sentinel])
+        _check_redis_of(dict(parameters, host=host, port=port), clock)
+    bounded(backend.client.ping, clock.left(), "protocol", "result backend")
+
+
 def _backend_redis(backend, clock):
-    parameters = backend.connparams
+    _check_redis_of(backend.connparams, clock)
+    bounded(backend.client.ping, clock.left(), "protocol", "result backend")
+
+
+def _check_redis_of(parameters, clock):
     tls = None
     if "SSL" in getattr(parameters.get("connection_class"), "__name__", ""):
         tls = {name: value for name, value in parameters.items() if name.startswith("ssl_") and value is not None}
@@ -87,7 +125,6 @@ def _backend_redis(backend, clock):
         tls,
         parameters.get("path"),
     )
-    bounded(backend.client.ping, clock.left(), "protocol", "result backend")
 
 
 def _backend_database(backend, seconds):

@@ -10,6 +10,7 @@ Runs inside the application's Python, and beside it where only a URL is read. Pr
 from __future__ import annotations
 
 import importlib
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.brokers import transport_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers import (
@@ -23,6 +24,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._common.peers imp
     check_redis,
     connect,
     layer_of,
+    master_of,
     sentence,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import MASK, mask
@@ -72,7 +74,7 @@ def check_broker(connection, seconds, keep=False):
     if kind == "amqp":
         # RabbitMQ's log gets a warning for each connection that ends before the login, so the steps come after it.
         reply = ask([lambda: login(clock.left() / 2)])
-        if reply["reachable"] or reply["layer"] in ("auth", "client"):
+        if reply["reachable"] or reply["layer"] in ("auth", "client", "setting"):
             return reply
         port = port or DEFAULT_PORTS["amqps" if tls is not None else "amqp"]
         steps = ask([lambda: check_amqp(host, port, clock, tls)])
@@ -80,12 +82,36 @@ def check_broker(connection, seconds, keep=False):
     steps = []
     if kind == "redis":
         port = port or DEFAULT_PORTS["redis"]
-        path = host if host.startswith("/") else None
         user, password, database = connection.userid, connection.password, _database(connection.virtual_host)
-        steps.append(lambda: check_redis(host, port, clock, user, password, database, tls, path))
+        if host.startswith("socket://"):
+            steps.append(lambda: check_redis(None, None, clock, **socket_of(host, database)))
+        else:
+            steps.append(lambda: check_redis(host, port, clock, user, password, database, tls))
+    elif kind == "sentinel":
+        steps.append(lambda: _check_master(connection, host, port, clock, tls))
     elif connection.hostname and connection.port:
         steps.append(lambda: connect(host, port, clock).close())
     return ask([*steps, lambda: login(clock.left())])
+
+
+def socket_of(url, database):
+    """Return path, user name, password and database of socket://, which is what kombu calls the host of redis+socket://."""
+    parts = urlsplit(url)
+    database = _database(dict(parse_qsl(parts.query)).get("virtual_host", database))
+    user, password = (unquote(text) if text else None for text in (parts.username, parts.password))
+    return {"path": unquote(parts.path), "username": user, "password": password, "database": database}
+
+
+def _check_master(connection, host, port, clock, tls):
+    options = connection.transport_options
+    given = options.get("sentinel_kwargs") or {}
+    # How a connection of the application's own making gets through is not known here.
+    if "connection_class" in given:
+        return
+    setting = "the application's broker_transport_options"
+    _sentinel, place = master_of([(host, port)], options.get("master_name"), clock, setting, given)
+    database = _database(connection.virtual_host)
+    check_redis(*place, clock, connection.userid, connection.password, database, tls)
 
 
 def client_connect(connection, keep=False):
@@ -129,7 +155,8 @@ def first_broker(app, urls, seconds, keep=False):
             broker["transport"] = str(connection.transport_cls)
             tried = check_broker(connection, seconds / len(urls), keep)
         except Exception as error:
-            tried = answer(False, "client", sentence(error))
+            layer = layer_of(error)
+            tried = answer(False, layer if layer == "setting" else "client", sentence(error))
         if tried["reachable"]:
             break
         problems.append("{0}: {1}".format(broker["url"], tried["error"]) if len(urls) > 1 else tried["error"])

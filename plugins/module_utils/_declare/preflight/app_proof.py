@@ -27,6 +27,10 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._declare.prefligh
 # What to do about the layer that failed.
 LAYERS = {
     "url": ("no host is found in its URL", ENCODE),
+    "setting": (
+        "Celery can do nothing with this setting",
+        "correct {variable}, or the setting of the application that the message names",
+    ),
     "dns": ("the host's name does not resolve", "correct the host's name in {variable}, or its DNS entry on this host"),
     "tcp": (
         "no TCP connection",
@@ -43,6 +47,16 @@ LAYERS = {
         "add what the message names to celery_app_packages, in versions that fit",
     ),
 }
+
+# What a message means for the remedy, where the message alone does not say it.
+HINTS = (
+    ("ssl_cert_reqs", "append ?ssl_cert_reqs=required to the URL in {variable}: the certificate is checked"),
+    ("master_name", "set master_name in the transport options of the application that the message names"),
+    (
+        "django-celery-results",
+        "add django-celery-results to celery_app_packages, and django_celery_results to INSTALLED_APPS",
+    ),
+)
 
 # What to do about what was refused after the login, by its kind.
 AFTER_THE_LOGIN = {
@@ -170,10 +184,12 @@ def _peer(name: str, peer: dict[str, Any], variable: str) -> list[Problem]:
         return []
     layer = str(peer.get("layer") or "unknown")
     what, remedy = LAYERS.get(layer, ("it does not answer", "check {variable} and the {peer}"))
+    error = str(peer.get("error") or "no reason given")
+    remedy = next((hint for word, hint in HINTS if word in error), remedy)
     return [
         refuse(
             variable,
-            f"{name} {peer.get('url') or '(no URL)'}: {what} (layer {layer}): {peer.get('error') or 'no reason given'}",
+            f"{name} {peer.get('url') or '(no URL)'}: {what} (layer {layer}): {error}",
             f"a {name} that answers from this host, to the application's user",
             remedy.format(variable=variable, peer=name),
         )
@@ -201,7 +217,7 @@ def _refused(name: str, peer: dict[str, Any], refused: list[dict[str, str]], var
 
 
 def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
-    """What a pool or a scheduler needs is in the virtual environment."""
+    """What a pool or a scheduler needs is in the virtual environment, and imports."""
     found = info.get("modules") or {}
     imported = (info.get("app") or {}).get("imported")
     wanted = {pool: f"the pool {pool}" for pool in facts["pools"] if pool in GREENLETS}
@@ -212,12 +228,16 @@ def _modules(info: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
         if found.get(module) or (module not in found and not imported):
             continue
         package = PACKAGES.get(module, module)
+        error = (info.get("module_errors") or {}).get(module)
         problems.append(
             refuse(
                 "celery_app_packages",
-                f"{wanted[module]} is asked for, and {module} is not in the virtual environment",
-                f"{package} in the virtual environment",
-                f"celery_app_packages: [{package}], in addition to what it has",
+                f"{wanted[module]} is asked for, and {module} is"
+                + (f" installed, but does not import: {error}" if error else " not in the virtual environment"),
+                f"{package} in the virtual environment" + (", in a version that imports" if error else ""),
+                f"pin {package}, and what the message names, in versions that fit each other"
+                if error
+                else f"celery_app_packages: [{package}], in addition to what it has",
             )
         )
     return problems

@@ -98,7 +98,8 @@ def _scheduler(facts: dict[str, Any]) -> list[Problem]:
         ]
     own_url = facts["redbeat_redis_url"]
     url = own_url or facts["broker_url"]
-    if scheduler == "redbeat" and url and not is_redis(url):
+    # redis-py has a scheme of its own for sockets, which redbeat hands on and kombu does not know.
+    if scheduler == "redbeat" and url and (not is_redis(url) or scheme(url) == "redis+socket"):
         return [
             refuse(
                 "celery_beat_scheduler",

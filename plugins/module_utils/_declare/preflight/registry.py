@@ -42,7 +42,7 @@ TOPICS = (
 
 PACKAGE = "ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight"
 
-REDIS_SCHEMES = ("redis", "rediss", "sentinel")
+REDIS_SCHEMES = ("redis", "rediss", "redis+socket", "sentinel")
 AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 
 # So many hosts are named in a message.

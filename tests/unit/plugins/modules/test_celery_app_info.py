@@ -24,6 +24,7 @@ KEYS = {
     "tasks",
     "queues",
     "modules",
+    "module_errors",
     "beat_entries",
     "revision",
     "app_output_tail",
@@ -61,6 +62,7 @@ def test_application_that_does_not_import_is_an_answer(call, tmp_path):
     assert result["app"]["error_line"].startswith("ModuleNotFoundError: No module named")
     assert result["broker"] == {"url": None, "transport": None, "reachable": None, "layer": "unknown", "error": ""}
     assert result["modules"] == {"json": True, "nope_x": False}
+    assert result["module_errors"] == {}
     assert result["versions"]["python"] == "{0}.{1}.{2}".format(*sys.version_info)
     assert len(result["revision"]) == 64
 

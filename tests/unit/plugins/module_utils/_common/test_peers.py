@@ -106,6 +106,45 @@ def test_tls_with_a_missing_authority(server):
     assert "No such file" in result["error"]
 
 
+MASTER = b"*2\r\n$8\r\n10.0.0.5\r\n$4\r\n6379\r\n"
+
+
+def ask_sentinels(*ports, name="mymaster", **options):
+    hosts = [("127.0.0.1", port) for port in ports]
+    return peers.master_of(hosts, name, peers.Clock(PATIENCE), "the application's broker_transport_options", options)
+
+
+def test_sentinel_that_answers_names_the_master(server):
+    made = server(b"+OK\r\n", b"+PONG\r\n", MASTER)
+    found = ask_sentinels(free_port(), made.port, password="hunter22")
+    assert found == (("127.0.0.1", made.port), ("10.0.0.5", 6379))
+    assert made.seen[0] == b"*2\r\n$4\r\nAUTH\r\n$8\r\nhunter22\r\n"
+    assert made.seen[2] == b"*3\r\n$8\r\nSENTINEL\r\n$23\r\nget-master-addr-by-name\r\n$8\r\nmymaster\r\n"
+
+
+@pytest.mark.parametrize("answer", [b"*-1\r\n", b"-ERR unknown command 'SENTINEL'\r\n"])
+def test_sentinel_that_knows_no_such_master(server, answer):
+    with pytest.raises(peers.PeerError) as caught:
+        ask_sentinels(server(b"+PONG\r\n", answer).port)
+    assert caught.value.layer == "setting"
+    assert answer.decode().strip() in str(caught.value)
+
+
+def test_sentinels_that_do_not_answer_are_all_named():
+    ports = [free_port(), free_port()]
+    with pytest.raises(peers.PeerError) as caught:
+        ask_sentinels(*ports)
+    assert caught.value.layer == "tcp"
+    assert all("127.0.0.1:{0}: Connection refused".format(port) in str(caught.value) for port in ports)
+
+
+def test_master_without_a_name():
+    with pytest.raises(peers.PeerError) as caught:
+        ask_sentinels(1, name=None)
+    assert caught.value.layer == "setting"
+    assert "broker_transport_options has no master_name" in str(caught.value)
+
+
 def test_missing_unix_socket(tmp_path):
     path = str(tmp_path / "redis.sock")
     result = ask_redis(0, path=path)
@@ -154,6 +193,9 @@ class VersionMismatch(Exception):
         (socket.gaierror(-2, "Name or service not known"), "dns"),
         (RuntimeError("OOM command not allowed when used memory > 'maxmemory'"), "protocol"),
         (peers.PeerError("tcp", "gone"), "tcp"),
+        (ValueError("A rediss:// URL must have parameter ssl_cert_reqs"), "setting"),
+        (KeyError("No such transport: nosuch"), "setting"),
+        (TypeError("__init__() got an unexpected keyword argument 'x'"), "setting"),
     ],
 )
 def test_layers_of_errors(error, layer):

@@ -156,8 +156,16 @@ def test_frames_that_only_import(filename, expected):
 
 
 def test_modules_that_import():
-    assert remote.importable("json")
-    assert not remote.importable("no_such_module")
+    assert remote.import_error("json") is None
+    assert remote.import_error("no_such_module") == ""
+
+
+def test_module_that_is_there_and_does_not_import(tmp_path, monkeypatch):
+    (tmp_path / "broken_scheduler.py").write_text("from json import no_such_name")
+    (tmp_path / "needy_scheduler.py").write_text("import no_such_module")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert remote.import_error("broken_scheduler").startswith("ImportError: cannot import name 'no_such_name'")
+    assert remote.import_error("needy_scheduler") == "ModuleNotFoundError: No module named 'no_such_module'"
 
 
 def test_settings_become_plain():

@@ -12,6 +12,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connectio
     check_broker,
     first_broker,
     lost,
+    socket_of,
 )
 from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.servers import free_port
 from ansible_collections.taskfleet.celery.tests.waiting import PATIENCE
@@ -97,7 +98,39 @@ def test_redis_is_asked_step_by_step_before_the_client(server):
 def test_transport_that_does_not_exist():
     broker, connection = first_broker(App({}), ["nosuch://h"], PATIENCE)
     assert connection is None
-    assert (broker["reachable"], broker["layer"]) == (False, "client")
+    assert (broker["reachable"], broker["layer"]) == (False, "setting")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("socket:///run/redis.sock", ("/run/redis.sock", None, None, 0)),
+        ("socket://:hunter%2F22@/run/redis.sock?virtual_host=3", ("/run/redis.sock", None, "hunter/22", 3)),
+        ("socket://shop:x@/run/redis.sock", ("/run/redis.sock", "shop", "x", 0)),
+    ],
+)
+def test_socket_of_redis(url, expected):
+    found = socket_of(url, None)
+    assert tuple(found[name] for name in ("path", "username", "password", "database")) == expected
+
+
+def test_socket_that_is_missing_is_named(tmp_path):
+    connection = Connection("redis")
+    connection.hostname = "socket://{0}/redis.sock".format(tmp_path)
+    result = check_broker(connection, PATIENCE, keep=True)
+    assert (result["layer"], str(tmp_path / "redis.sock") in result["error"]) == ("tcp", True)
+
+
+def test_master_is_asked_for_before_the_client_tries(server):
+    master = server(b"+PONG\r\n")
+    address = "*2\r\n$9\r\n127.0.0.1\r\n${0}\r\n{1}\r\n".format(len(str(master.port)), master.port)
+    connection = Connection("sentinel", server(b"+PONG\r\n", address.encode()).port)
+    connection.transport_options = {"master_name": "mymaster"}
+    assert check_broker(connection, PATIENCE, keep=True)["reachable"] is True
+    assert (len(master.seen), connection.connected) == (1, 1)
+    connection.transport_options = {}
+    result = check_broker(connection, PATIENCE, keep=True)
+    assert (result["layer"], "master_name" in result["error"]) == ("setting", True)
 
 
 def test_broker_in_memory_needs_no_way():

@@ -114,7 +114,7 @@ def test_home_directory_is_understood(monkeypatch):
     assert judge(there=("/home/me/shop",), source={"type": "path", "path": "~/shop"}) == []
 
 
-@pytest.mark.parametrize("scheme", ["redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp"])
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp"])
 def test_brokers(scheme):
     assert judge(broker_url=f"{scheme}://h") == []
 

@@ -80,6 +80,7 @@ def test_client_library_that_does_not_fit_is_a_warning_where_the_login_works(onl
 @pytest.mark.parametrize(
     ("layer", "actual", "remedy"),
     [
+        ("setting", "can do nothing with this setting", "correct"),
         ("url", "no host is found in its URL", "urlencode | replace('/', '%2F')"),
         ("dns", "does not resolve", "DNS"),
         ("tcp", "no TCP connection", "firewall"),
@@ -98,6 +99,27 @@ def test_each_layer_has_its_remedy(part, variable, layer, actual, remedy):
     assert "the reason" in problem.actual
     assert remedy in problem.remedy
     assert "{" not in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        ("ValueError: A rediss:// URL must have parameter ssl_cert_reqs", "?ssl_cert_reqs=required"),
+        ("broker_transport_options has no master_name", "set master_name"),
+        ("comes from the package django-celery-results, which is not installed", "INSTALLED_APPS"),
+    ],
+)
+def test_remedy_is_that_of_the_message(error, remedy):
+    problem = only(judge("result_backend", reachable=False, layer="setting", error=error))
+    assert remedy in problem.remedy
+    assert "{" not in problem.remedy
+
+
+def test_module_that_is_installed_and_does_not_import_is_not_called_missing():
+    info = {**GOOD, "module_errors": {"redbeat": "ImportError: cannot import name 'StrictRedis'"}}
+    problem = only(judge(facts={"modules": ["redbeat"], "info": info}))
+    assert "is installed, but does not import: ImportError: cannot import name 'StrictRedis'" in problem.actual
+    assert "pin celery-redbeat" in problem.remedy
 
 
 def test_peer_that_gives_no_reason():

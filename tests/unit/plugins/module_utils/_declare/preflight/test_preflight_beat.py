@@ -56,10 +56,11 @@ def test_redbeat_on_redis(url):
     assert judge(scheduler="redbeat", broker_url="amqp://h", redbeat_redis_url=url or "redis://h") == []
 
 
+@pytest.mark.parametrize("url", ["amqp://u:hunter2@h", "redis+socket://:hunter2@/run/redis.sock"])
 @pytest.mark.parametrize("key", ["broker_url", "redbeat_redis_url"])
-def test_redbeat_without_redis(key):
-    problem = only(judge(scheduler="redbeat", **{key: "amqp://u:hunter2@h"}))
-    assert "amqp" in problem.actual
+def test_redbeat_without_redis(key, url):
+    problem = only(judge(scheduler="redbeat", **{key: url}))
+    assert url.partition(":")[0] in problem.actual
     assert "hunter2" not in str(problem)
 
 
