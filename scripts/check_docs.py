@@ -31,6 +31,7 @@ MOMENTS = {
     "preflight": "in the playbook `check`, with which `deploy` begins",
     "supported": "in the playbook `check`, by a look at the host",
     "removal": "in the playbook `check`, by a look at the processes of the host",
+    "venv": "by `deploy` on the host, with the packages of the system installed and before the code is",
     "prove": "by `deploy` on the host, with the code installed and before a service or what it reads is changed",
 }
 

@@ -202,6 +202,30 @@ options:
             description: The application's visibility timeout on Redis, in seconds.
             type: int
             default: 3600
+      venv:
+        description: The virtual environment is of the Python that is asked for.
+        type: dict
+        suboptions:
+          python:
+            description: Value of C(celery_app_python).
+            type: str
+            required: true
+          version:
+            description: Its version on the host, as V(3.11); empty where it does not run.
+            type: str
+            default: ""
+          error:
+            description: Why it does not run.
+            type: str
+            default: ""
+          venv:
+            description: Value of C(celery_app_venv).
+            type: str
+            required: true
+          venv_version:
+            description: The version of a virtual environment that works; empty for none.
+            type: str
+            default: ""
       queues:
         description: The queues that the application names, against the queues that somebody consumes.
         type: dict

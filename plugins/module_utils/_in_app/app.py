@@ -380,7 +380,8 @@ def required_by(name, required):
 
 def revision(folder, versions):
     """Return a digest of the source tree and of the installed distributions."""
-    digest = hashlib.sha256()
+    # Packages of one version are others for another Python.
+    digest = hashlib.sha256("python=={0[0]}.{0[1]}\n".format(platform.python_version_tuple()).encode("utf-8"))
     for name, version in sorted(versions.items()):
         digest.update("{0}=={1}\n".format(name, version).encode("utf-8"))
     budget = MOST_BYTES

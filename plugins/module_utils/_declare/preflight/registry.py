@@ -38,6 +38,7 @@ TOPICS = (
     "removal",
     "system",
     "timeouts",
+    "venv",
 )
 
 PACKAGE = "ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight"

@@ -209,6 +209,14 @@ def test_revision_is_of_the_names(source, change):
     assert remote.revision(str(source), {}) != first
 
 
+def test_revision_is_of_the_python_but_not_of_its_last_number(monkeypatch):
+    found = []
+    for version in (("3", "11", "2"), ("3", "11", "9"), ("3", "13", "5")):
+        monkeypatch.setattr("platform.python_version_tuple", lambda version=version: version)
+        found.append(remote.revision(None, {"a": "1"}))
+    assert found[0] == found[1] != found[2]
+
+
 def test_revision_is_of_the_distributions():
     assert remote.revision(None, {"a": "1"}) != remote.revision(None, {"a": "2"})
     assert remote.revision(None, {"a": "1", "b": "1"}) == remote.revision(None, {"b": "1", "a": "1"})
