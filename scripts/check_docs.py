@@ -32,6 +32,7 @@ MOMENTS = {
     "supported": "in the playbook `check`, by a look at the host",
     "removal": "in the playbook `check`, by a look at the processes of the host",
     "venv": "by `deploy` on the host, with the packages of the system installed and before the code is",
+    "code": "by `deploy` on the host, where pip has failed",
     "prove": "by `deploy` on the host, with the code installed and before a service or what it reads is changed",
 }
 

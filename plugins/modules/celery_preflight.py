@@ -226,6 +226,19 @@ options:
             description: The version of a virtual environment that works; empty for none.
             type: str
             default: ""
+      packages:
+        description: Says what pip could not install; only for a run of pip that has failed.
+        type: dict
+        suboptions:
+          output:
+            description: What pip said.
+            type: str
+            required: true
+          packages:
+            description: Value of C(celery_app_packages).
+            type: list
+            elements: str
+            default: []
       queues:
         description: The queues that the application names, against the queues that somebody consumes.
         type: dict

@@ -34,6 +34,7 @@ TOPICS = (
     "flower",
     "instances",
     "names",
+    "packages",
     "queues",
     "removal",
     "system",
