@@ -202,6 +202,18 @@ options:
             description: The application's visibility timeout on Redis, in seconds.
             type: int
             default: 3600
+          has_sentinel:
+            description: Value of C(celery_worker_sentinel).
+            type: bool
+            default: true
+          is_verified:
+            description: Value of C(celery_worker_verify_enabled).
+            type: bool
+            default: true
+          probe:
+            description: How the healthcheck asks, V(sentinel) or V(ping); empty for no healthcheck.
+            type: str
+            default: sentinel
       venv:
         description: The virtual environment is of the Python that is asked for.
         type: dict

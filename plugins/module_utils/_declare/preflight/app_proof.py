@@ -118,7 +118,9 @@ def check_app_proof(facts: dict[str, Any]) -> list[Problem]:
         problems += _refused(peer, info.get(key) or {}, (info.get("refused") or {}).get(key) or [], variable)
     problems += _modules(info, facts) + _visibility(info, "celery_app_timeouts", facts["timeouts"])
     for instance in facts["instances"]:
-        problems += _instance(info, f"celery_worker_instances[{instance['name']}]", instance)
+        where = f"celery_worker_instances[{instance['name']}]"
+        problems += _instance(info, where, instance)
+        problems += _remote_control(info, where, instance)
     return problems + _heartbeat(info)
 
 
@@ -139,6 +141,21 @@ def _instance(info: dict[str, Any], where: str, instance: dict[str, Any]) -> lis
             "take soft_shutdown_timeout out, or ask for celery>=5.5 in celery_app_packages",
             "https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown",
         ),
+    ]
+
+
+def _remote_control(info: dict[str, Any], where: str, instance: dict[str, Any]) -> list[Problem]:
+    """An instance of an application that switches remote control off says so."""
+    enabled = (info.get("conf") or {}).get("worker_enable_remote_control", True)
+    if enabled or not instance.get("remote_control", True):
+        return []
+    return [
+        warn(
+            f"{where}.remote_control",
+            f"true, and the application sets worker_enable_remote_control to {enabled}",
+            "false: its silence is no fault then, and its sentinel proves that it works",
+            "set remote_control to false, or leave worker_enable_remote_control on in the application",
+        )
     ]
 
 

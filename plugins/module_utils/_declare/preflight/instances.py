@@ -100,6 +100,9 @@ FACTS: dict[str, Any] = {
     "inventory_hostname": {"type": "str", "required": True},
     "broker_url": {"type": "str", "default": "", "no_log": True},
     "timeouts": {"type": "raw", "default": "default"},
+    "has_sentinel": {"type": "bool", "default": True},
+    "is_verified": {"type": "bool", "default": True},
+    "probe": {"type": "str", "default": "sentinel"},
     **{name: LIMIT_FACTS[name] for name in ("min_gap", "visibility_timeout")},
 }
 
@@ -118,10 +121,36 @@ def check_instances(facts: dict[str, Any]) -> list[Problem]:
         for rule in RULES:
             problems += rule(where, instance)
         problems += _limits(where, instance, facts)
+        problems += _unasked(f"{where}.remote_control", instance, facts)
         environment = facts["environments"].get(str(instance.get("name") or ""))
         problems += environment_problems(f"{where}.environment", environment, RESERVED_ENVIRONMENT)
         problems += command_problems(f"{where}.environment", environment)
     return problems + _time_limits(variable, instances)
+
+
+def _unasked(where: str, instance: dict[str, Any], facts: dict[str, Any]) -> list[Problem]:
+    """An instance without remote control has a sentinel, which proves that it works, and no healthcheck that asks it."""
+    if instance.get("remote_control") is not False or instance.get("state") == "stopped":
+        return []
+    if facts["is_verified"] and not facts["has_sentinel"]:
+        return [
+            refuse(
+                where,
+                "false, and celery_worker_sentinel is false",
+                "a sentinel for a worker that answers no question: nothing else proves after a deployment that it works",
+                "set celery_worker_sentinel to true, or leave worker_enable_remote_control on",
+            )
+        ]
+    if facts["probe"] != "ping":
+        return []
+    return [
+        warn(
+            where,
+            "false, and the healthcheck is a ping",
+            "a healthcheck by the sentinel: a ping never answers, and the worker counts as unhealthy for ever",
+            "set method in celery_worker_healthcheck to sentinel, or celery_worker_healthcheck_enabled to false",
+        )
+    ]
 
 
 def _no_instances(variable: str, instances: Any) -> list[Problem]:

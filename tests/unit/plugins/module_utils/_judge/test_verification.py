@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._judge.verification import unverified
+from ansible_collections.taskfleet.celery.tests.unit.plugins.module_utils.fleets import ExampleFleet
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,12 @@ def test_deployed_worker_works(verdict, reason, works):
 def test_worker_in_maintenance_is_kept_from_work_on_purpose():
     node = {"node": "w1@h", "verdict": "starting", "reason": "draining", "cause": "", "remedy": ""}
     assert unverified({"nodes": [node]}, [{"node": "w1@h", "maintenance": True}]) == []
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads", "gevent"])
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+@pytest.mark.parametrize("waiting", [0, 5])
+def test_worker_without_remote_control_is_proven_by_its_sentinel(kind, pool, waiting):
+    fleet = ExampleFleet(count=1, kind=kind, pool=pool, interval=1).silent().queue_says(ready=waiting)
+    fleet.declared()["remote_control"] = False
+    assert unverified({"nodes": [fleet.verdict(interval=1)]}, fleet.expected["nodes"]) == []

@@ -241,6 +241,15 @@ def test_limit_that_the_application_sets_itself_is_compared_too():
 
 
 @pytest.mark.parametrize(
+    ("enabled", "declared", "warned"), [(True, True, 0), (False, True, 1), (False, False, 0), (None, True, 1)]
+)
+def test_remote_control_that_the_application_switches_off_is_declared(enabled, declared, warned):
+    problems = with_instance({"conf": {"worker_enable_remote_control": enabled}}, remote_control=declared)
+    assert [problem.variable for problem in problems] == ["celery_worker_instances[w1].remote_control"] * warned
+    assert all(problem.level == "warn" for problem in problems)
+
+
+@pytest.mark.parametrize(
     ("version", "refused"), [("5.4.0", True), ("5.5.0", False), ("6.0.0rc1", False), (None, False)]
 )
 def test_soft_shutdown_needs_a_celery_that_knows_it(version, refused):

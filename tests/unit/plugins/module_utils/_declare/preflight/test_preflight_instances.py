@@ -360,3 +360,20 @@ def test_soft_shutdown_is_whole_seconds(value):
 def test_soft_shutdown_of_a_pool_that_runs_its_tasks_in_the_loop_is_warned_of(pool):
     problem = only(with_keys(pool=pool, soft_shutdown_timeout=30, timeouts="none"), "warn")
     assert f"30 s, with the pool {pool}" in problem.actual
+
+
+@pytest.mark.parametrize(
+    ("keys", "more", "level"),
+    [
+        ({}, {"has_sentinel": False, "probe": "ping"}, None),
+        ({"remote_control": False}, {}, None),
+        ({"remote_control": False}, {"has_sentinel": False}, "refuse"),
+        ({"remote_control": False}, {"has_sentinel": False, "is_verified": False}, None),
+        ({"remote_control": False}, {"probe": "ping"}, "warn"),
+        ({"remote_control": False, "state": "stopped"}, {"has_sentinel": False, "probe": "ping"}, None),
+    ],
+)
+def test_worker_without_remote_control_is_proven_by_its_sentinel(keys, more, level):
+    problems = check_instances(facts([{"name": "w1", "queues": ["default"], **keys}], **more))
+    assert [problem.level for problem in problems] == ([level] if level else [])
+    assert all(problem.variable == "celery_worker_instances[w1].remote_control" for problem in problems)
