@@ -165,7 +165,11 @@ def take(params, step, check_mode):
 def remove(params, manager, step):
     """Stop a service after its tasks have finished, within its own time, and leave nothing of it."""
     manager.retire(step["name"], files.stop_timeout(manager.path(step["name"])) or params["remove_timeout"])
-    for path in (manager.path(step["name"]), os.path.join(params["config_directory"], step["environment_name"])):
+    paths = [manager.path(step["name"])]
+    # Under another service manager the same service goes on with the same environment.
+    if step["environment_name"] not in {service["environment_name"] for service in params["services"]}:
+        paths.append(os.path.join(params["config_directory"], step["environment_name"]))
+    for path in paths:
         if os.path.exists(path):
             os.unlink(path)
     manager.forget(step["name"])

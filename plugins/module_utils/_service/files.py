@@ -41,6 +41,7 @@ def desired_files(params, manager):
             {
                 "name": service["name"],
                 "state": service["state"],
+                "environment_name": service["environment_name"],
                 "digest": digest,
                 "files": [
                     (manager.path(service["name"]), unit, UNIT_MODE, uid, uid),
@@ -89,7 +90,7 @@ def refuse_foreign(desired, mark):
 
 
 def stale_services(params, managers, mark):
-    """Owned services that are no longer declared, under any of the managers."""
+    """Owned services that are no longer declared for the manager that they are under."""
     declared = {service["name"] for service in params["services"]}
     found = []
     for label, manager in managers.items():

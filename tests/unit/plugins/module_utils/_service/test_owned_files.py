@@ -109,15 +109,32 @@ def test_file_of_a_service_says_how_long_its_stop_may_take(tmp_path, text, secon
     assert files.stop_timeout(str(path)) == seconds
 
 
-def test_service_that_is_removed_has_its_own_time_to_stop(tmp_path):
+def remove(directory, names, services=()):
+    """Remove services; return how long each was given to stop."""
     retired = []
     manager = SimpleNamespace(
-        path=lambda name: str(tmp_path / name),
+        path=lambda name: str(directory / name),
         retire=lambda name, timeout: retired.append((name, timeout)),
         forget=lambda name: None,
     )
+    params = {
+        "remove_timeout": 300,
+        "config_directory": str(directory),
+        "services": [{"environment_name": name + ".env"} for name in services],
+    }
+    for name in names:
+        apply.remove(params, manager, {"name": name, "environment_name": name + ".env"})
+    return retired
+
+
+def test_service_that_is_removed_has_its_own_time_to_stop(tmp_path):
     (tmp_path / "long").write_text("stopwaitsecs=3700\n")
-    for name in ("long", "gone"):
-        step = {"name": name, "environment_name": name + ".env"}
-        apply.remove({"remove_timeout": 300, "config_directory": str(tmp_path)}, manager, step)
-    assert retired == [("long", 3700), ("gone", 300)]
+    assert remove(tmp_path, ["long", "gone"]) == [("long", 3700), ("gone", 300)]
+
+
+def test_environment_stays_for_the_same_service_under_another_service_manager(tmp_path):
+    for name in ("moved", "gone"):
+        (tmp_path / name).write_text("")
+        (tmp_path / (name + ".env")).write_text("")
+    remove(tmp_path, ["moved", "gone"], services=["moved"])
+    assert sorted(os.listdir(tmp_path)) == ["moved.env"]

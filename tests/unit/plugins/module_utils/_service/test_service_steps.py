@@ -8,7 +8,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._service.steps im
 
 
 def declared(name="w1", state="started", digest="new"):
-    return {"name": name, "state": state, "digest": digest, "stop_timeout": 300}
+    return {"name": name, "state": state, "digest": digest, "environment_name": name + ".env"}
 
 
 def running(digest="new", active="active", pid=10):
@@ -39,7 +39,7 @@ def test_order_and_names():
     steps = plan_steps(
         [declared("a"), declared("b"), declared("c", state="stopped"), declared("d")],
         {"b": running(digest="old"), "c": running(), "d": running()},
-        [{"name": "z", "manager": "systemd"}],
+        [{"name": "z", "manager": "systemd", "environment_name": "z.env"}],
     )
     assert [(step["action"], step["name"]) for step in steps] == [
         ("remove", "z"),
@@ -56,3 +56,32 @@ def test_one_changed_instance_leaves_the_others_alone():
     status = {service["name"]: running() for service in services}
     status["w4"] = running(digest="old")
     assert [(step["action"], step["name"]) for step in plan_steps(services, status, [])] == [("restart", "w4")]
+
+
+def test_services_of_another_manager_are_moved_one_by_one_after_all_others():
+    elsewhere = [{"name": f"app@{name}", "manager": "systemd", "environment_name": name + ".env"} for name in "abz"]
+    steps = plan_steps([declared("a"), declared("b"), declared("new")], {}, elsewhere)
+    assert [(step["action"], step["name"]) for step in steps] == [
+        ("remove", "app@z"),
+        ("start", "new"),
+        ("remove", "app@a"),
+        ("start", "a"),
+        ("remove", "app@b"),
+        ("start", "b"),
+    ]
+    assert {step.get("manager") for step in steps if step["action"] == "remove"} == {"systemd"}
+
+
+@pytest.mark.parametrize(
+    ("service", "status", "action"),
+    [
+        (declared(state="stopped"), None, None),
+        # An earlier run was broken off between the two.
+        (declared(), running(), None),
+        (declared(), running(digest="old"), "restart"),
+    ],
+)
+def test_what_a_move_does_here_follows_from_what_runs_here(service, status, action):
+    elsewhere = {"name": "app@w1", "manager": "systemd", "environment_name": "w1.env"}
+    steps = plan_steps([service], {"w1": status} if status else {}, [elsewhere])
+    assert [step["action"] for step in steps] == ["remove"] + ([action] if action else [])
