@@ -200,6 +200,11 @@ broker:
       type: str
       returned: success
       sample: "no connection to broker.example.com:6379: Connection refused"
+    heartbeat:
+      description: Seconds between two heartbeats that RabbitMQ proposes. The smaller of this and C(broker_heartbeat) counts.
+      type: int
+      returned: RabbitMQ answers, and O(worker) is set
+      sample: 60
 result_backend:
   description: Whether the result backend answers.
   returned: success
@@ -264,10 +269,13 @@ conf:
     beat_scheduler: celery.beat:PersistentScheduler
     broker_heartbeat: 120
     broker_transport_options: {"visibility_timeout": 7200}
+    daylight_saving: false
     enable_utc: true
+    result_expires: 86400.0
     task_acks_late: false
     task_create_missing_queues: true
     task_default_queue: celery
+    task_ignore_result: false
     task_soft_time_limit: 180
     task_time_limit: 240
     timezone: UTC
@@ -281,6 +289,11 @@ tasks:
   type: list
   elements: str
   sample: ["shop.tasks.add"]
+task_limits:
+  description: Of the tasks with limits of their own, the limits C(soft) and C(hard) in seconds. Null for one that it does not set.
+  returned: success
+  type: dict
+  sample: {"shop.tasks.export": {"soft": null, "hard": 7200}}
 queues:
   description:
     - The names of the queues that the application itself names, in its settings, static routes, schedule and tasks.
@@ -303,6 +316,11 @@ beat_entries:
   returned: success
   type: int
   sample: 3
+beat_crontabs:
+  description: How many of these entries are crontabs. Null when it does not import.
+  returned: success
+  type: int
+  sample: 1
 revision:
   description:
     - A digest of the files in O(source_dir) and of the names and versions of the installed distributions.
@@ -360,7 +378,9 @@ def complete(reply, outcome, app):
         "queues": [],
         "modules": {},
         "module_errors": {},
+        "task_limits": {},
         "beat_entries": None,
+        "beat_crontabs": None,
         "revision": "",
     }
     result.update((name, value) for name, value in reply.items() if name in result)

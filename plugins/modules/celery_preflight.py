@@ -162,6 +162,19 @@ options:
             type: list
             elements: str
             default: []
+      app_settings:
+        description: What of the application's own settings M(taskfleet.celery.celery_app_info) found out, held against the workers.
+        type: dict
+        suboptions:
+          info:
+            description: The registered result of M(taskfleet.celery.celery_app_info).
+            type: dict
+            required: true
+          instances:
+            description: The instances of the application on all hosts.
+            type: list
+            elements: dict
+            default: []
       instances:
         description: The worker instances of one host.
         type: dict

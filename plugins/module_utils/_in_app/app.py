@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import traceback
+from datetime import datetime, timedelta, timezone
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.brokers import transport_of
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
@@ -20,6 +21,7 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.backend i
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connection import (
     broker_urls,
     first_broker,
+    proposed_heartbeat,
 )
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.rights import (
     backend_refusals,
@@ -30,9 +32,11 @@ SETTINGS = (
     "beat_scheduler",
     "broker_heartbeat",
     "enable_utc",
+    "result_expires",
     "task_acks_late",
     "task_create_missing_queues",
     "task_default_queue",
+    "task_ignore_result",
     "task_soft_time_limit",
     "task_time_limit",
     "timezone",
@@ -99,6 +103,9 @@ def main(arguments, tell):
     tell(broker=broker, stage="result_backend")
     backend = check_backend(app, broker, seconds)
     tell(result_backend=backend, stage="rights")
+    if arguments["worker"] and broker["reachable"] and transport_of(broker["transport"]) == "amqp":
+        broker["heartbeat"] = proposed_heartbeat(connection, seconds / 2)
+        tell(broker=broker)
     return {"refused": refused(app, broker, connection, backend, arguments["worker"], seconds / 2)}
 
 
@@ -170,27 +177,56 @@ def import_error(name):
 
 
 def settings(app):
-    """Return conf, tasks, queues and beat_entries of an imported application."""
+    """Return conf, tasks, task_limits, queues, beat_entries and beat_crontabs of an imported application."""
     conf = app.conf
     options = dict(conf.broker_transport_options or {})
     chosen = {name: plain(conf.get(name)) for name in SETTINGS}
     chosen["broker_transport_options"] = mask({str(name): plain(value) for name, value in options.items()})
     kind = transport_of(broker_urls(conf)[0].partition("://")[0])
     chosen["visibility_timeout"] = options.get("visibility_timeout", VISIBILITY_TIMEOUTS.get(kind))
+    chosen["daylight_saving"] = has_daylight_saving(app.timezone)
     entries = dict(conf.beat_schedule or {})
     tasks = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
     return {
         "conf": chosen,
         "tasks": sorted(tasks),
+        "task_limits": task_limits(tasks),
         "queues": queues(conf.task_default_queue, conf.task_queues, conf.task_routes, entries, tasks),
         "beat_entries": len(entries),
+        "beat_crontabs": sum(is_crontab(entry) for entry in entries.values()),
     }
+
+
+def has_daylight_saving(zone):
+    """Return whether the clock of a timezone changes within this year."""
+    year = datetime.now(timezone.utc).year
+    months = [datetime(year, month, 1, tzinfo=timezone.utc) for month in range(1, 13)]
+    return len({month.astimezone(zone).utcoffset() for month in months}) > 1
+
+
+def task_limits(tasks):
+    """Return by name the limits that tasks have of their own, in seconds."""
+    found = {}
+    for name, task in tasks.items():
+        limits = {"soft": getattr(task, "soft_time_limit", None), "hard": getattr(task, "time_limit", None)}
+        if any(limits.values()):
+            found[name] = {limit: plain(value) for limit, value in limits.items()}
+    return found
+
+
+def is_crontab(entry):
+    """Return whether an entry of beat's schedule is a crontab."""
+    from celery.schedules import crontab
+
+    return isinstance(entry, dict) and isinstance(entry.get("schedule"), crontab)
 
 
 def plain(value):
     """Return a setting as something that JSON has."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, dict):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set)):

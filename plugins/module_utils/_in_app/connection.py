@@ -124,6 +124,20 @@ def client_connect(connection, keep=False):
         attempt.channel().close()
 
 
+def proposed_heartbeat(connection, seconds):
+    """Return the seconds between two heartbeats that RabbitMQ proposes, None where it does not say so in time."""
+
+    def asked():
+        with connection.clone() as attempt:
+            attempt.connect()
+            return attempt.connection.server_heartbeat
+
+    try:
+        return bounded(asked, seconds, "protocol", "broker")
+    except Exception:
+        return None
+
+
 def _database(virtual_host):
     text = str(virtual_host or "0").strip("/")
     return int(text) if text.isdigit() else 0

@@ -29,6 +29,7 @@ WARN = "warn"
 TOPICS = (
     "app",
     "app_proof",
+    "app_settings",
     "beat",
     "broker",
     "flower",

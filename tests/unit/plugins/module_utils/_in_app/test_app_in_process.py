@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import timedelta
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import app as remote
@@ -242,3 +244,19 @@ def test_revision_is_bounded(source, monkeypatch):
     assert remote.revision(str(source), {}) == first
     (source / "shop" / "tasks.py").write_text("longer")
     assert remote.revision(str(source), {}) != first
+
+
+@pytest.mark.parametrize(("zone", "expected"), [("Europe/Madrid", True), ("UTC", False), ("America/Caracas", False)])
+def test_clock_that_changes_within_the_year(zone, expected):
+    assert remote.has_daylight_saving(ZoneInfo(zone)) is expected
+
+
+def test_tasks_with_limits_of_their_own():
+    tasks = {
+        "shop.a": SimpleNamespace(soft_time_limit=None, time_limit=timedelta(hours=2)),
+        "shop.b": SimpleNamespace(soft_time_limit=30, time_limit=None),
+        "shop.c": SimpleNamespace(soft_time_limit=None, time_limit=None),
+        "shop.d": object(),
+    }
+    expected = {"shop.a": {"soft": None, "hard": 7200.0}, "shop.b": {"soft": 30, "hard": None}}
+    assert remote.task_limits(tasks) == expected
