@@ -323,7 +323,9 @@ beat_crontabs:
   sample: 1
 revision:
   description:
-    - A digest of the files in O(source_dir) and of the names and versions of the installed distributions.
+    - A digest of the files in O(source_dir), of the names, versions and origins (a commit, for example) of the installed
+      distributions, and of the Python files elsewhere, on C(PYTHONPATH), in trees installed as editable and where the
+      module of O(app) lies.
     - Files behind the first 50000, or behind the first 256 MiB, count by name and size or not at all.
   returned: success
   type: str

@@ -45,6 +45,8 @@ def test_schedule_is_that_of_the_document(beat_host):
     run = f"{beat_host.facts['bin_dir']}/{beat_host.app}-run"
     output = beat_host.python(SCHEDULE, run, "env", "--unset=MIKROM_BEAT_SCALE", "python", "-B", "-")
     assert json.loads(output) == ENTRIES
+    found = beat_host.ask("celery_app_info")
+    assert (found["beat_entries"], found["beat_crontabs"]) == (len(ENTRIES), 3)
 
 
 def test_beat_sends(beat_host):

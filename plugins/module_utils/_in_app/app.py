@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import itertools
 import os
 import platform
 import re
@@ -23,10 +21,12 @@ from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.connectio
     first_broker,
     proposed_heartbeat,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.revision import code_digest
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.rights import (
     backend_refusals,
     broker_refusals,
 )
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.versions import fit, installed
 
 SETTINGS = (
     "beat_scheduler",
@@ -62,12 +62,6 @@ DISTRIBUTIONS = (
 )
 # What a transport assumes when the application does not say (kombu).
 VISIBILITY_TIMEOUTS = {"redis": 3600, "sentinel": 3600, "sqs": 1800}
-# Of a transport, the extra of kombu that names its client library.
-EXTRAS = {"redis": "redis", "sentinel": "redis", "sqs": "sqs", "mongodb": "mongodb"}
-
-SKIPPED_FOLDERS = {".git", ".hg", ".svn", "__pycache__"}
-MOST_FILES = 50000
-MOST_BYTES = 256 * 1024 * 1024
 
 
 def main(arguments, tell):
@@ -76,7 +70,7 @@ def main(arguments, tell):
     tell(
         stage="versions",
         versions=dict({name: versions.get(name) for name in DISTRIBUTIONS}, python=platform.python_version()),
-        revision=revision(arguments["source_dir"], of_the_application(versions, needs())),
+        revision=code_digest(arguments["source_dir"], arguments["app"]),
     )
     tell(fit=fit(versions, os.environ.get("CELERY_BROKER_URL", "")), stage="import")
     try:
@@ -268,187 +262,3 @@ def queue_of(route):
     """Return the queue's name that a route or the options of a call name, or None."""
     queue = route.get("queue") if isinstance(route, dict) else route
     return declared_name(queue)
-
-
-# -- Do the versions fit
-
-
-def installed():
-    """Return names and versions of the installed distributions."""
-    from importlib import metadata
-
-    found = {}
-    for distribution in metadata.distributions():
-        name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
-        # The first on the path is the one that is imported.
-        if name:
-            found.setdefault(name, distribution.version)
-    return found
-
-
-def fit(versions, broker, refused=""):
-    """Return whether celery, kombu and the client library fit each other, and what would fix it."""
-    from importlib import metadata
-
-    def requirements(name):
-        try:
-            return metadata.requires(name) or []
-        except metadata.PackageNotFoundError:
-            return []
-
-    transport = transport_of(broker.partition("://")[0])
-    found = list(misfits(versions, {name: requirements(name) for name in ("celery", "kombu")}, transport))
-    # What the broker's answer can make up for comes last.
-    problem, is_client = min(found, key=lambda one: one[1], default=(refused, False))
-    if not problem:
-        return {"ok": True, "problem": "", "remedy": "", "only_client": False}
-    extra = EXTRAS.get(transport)
-    return {"ok": False, "problem": mask(problem), "remedy": remedy(versions, extra), "only_client": is_client}
-
-
-def misfits(versions, requires, transport):
-    """Yield the requirements of celery and kombu that the installed versions do not meet.
-
-    Each with whether it is no more than the range that kombu states for the installed client library of the broker.
-    """
-    for name in ("celery", "kombu"):
-        if name not in versions:
-            yield "{0} is not installed in this virtual environment".format(name), False
-            return
-        for text in requires[name]:
-            wanted, constraint, marker = requirement(text)
-            if not applies(marker, EXTRAS.get(transport) if name == "kombu" else None):
-                continue
-            owner = "{0} {1}".format(name, versions[name])
-            if wanted not in versions:
-                yield "{0} needs {1}{2}, which is not installed".format(owner, wanted, constraint), False
-            elif not meets(versions[wanted], constraint):
-                problem = "{0} needs {1}{2}, installed is {1} {3}".format(owner, wanted, constraint, versions[wanted])
-                yield problem, bool(marker) or wanted == transport == "amqp"
-
-
-def remedy(versions, extra):
-    """Return what to install or to pin."""
-    package = "celery[{0}]".format(extra) if extra else "celery"
-    if "celery" not in versions:
-        return "install {0} into the virtual environment".format(package)
-    line = release(versions["celery"])[:2]
-    if release(versions.get("kombu", "0"))[:2] == line:
-        return "install {0}=={1} again, with all that it needs".format(package, versions["celery"])
-    text = "pin kombu to celery's line: {0}=={1} with kombu>={2}.{3},<{2}.{4}"
-    return text.format(package, versions["celery"], line[0], line[1], line[1] + 1)
-
-
-def requirement(text):
-    """Return name, constraint and marker of a requirement as distributions declare it."""
-    body, _semicolon, marker = text.partition(";")
-    name, constraint = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^)]*)\)?", body).groups()
-    return name.lower().replace("_", "-"), constraint.replace(" ", ""), marker.strip()
-
-
-def applies(marker, extra):
-    """Return whether a marker is about the extra, or about nothing; markers about platforms are left alone."""
-    if not marker:
-        return True
-    named = re.fullmatch(r"extra\s*==\s*['\"]([^'\"]+)['\"]", marker)
-    return bool(named and extra and named.group(1) == extra)
-
-
-def release(version):
-    """Return the numbers of a version."""
-    return tuple(int(number) for number in re.findall(r"\d+", re.split(r"[^\d.]", version, maxsplit=1)[0])) or (0,)
-
-
-def meets(version, constraint):
-    """Return whether a version lies within the bounds of a constraint; exact pins are pip's business."""
-    have = release(version)
-    for operator, bound in re.findall(r"(~=|!=|<=|>=|<|>)([^,]+)", constraint):
-        limit = release(bound)
-        size = max(len(have), len(limit))
-        left, right = (numbers + (0,) * (size - len(numbers)) for numbers in (have, limit))
-        if operator == "~=":
-            good = left >= right and have[: len(limit) - 1] == limit[:-1]
-        elif operator == "!=":
-            good = left != right
-        else:
-            good = {"<=": left <= right, ">=": left >= right, "<": left < right, ">": left > right}[operator]
-        if not good:
-            return False
-    return True
-
-
-# -- Revision
-
-
-def needs():
-    """Return what each installed distribution requires, extras left out."""
-    from importlib import metadata
-
-    found = {}
-    for distribution in metadata.distributions():
-        name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
-        wanted = (requirement(text) for text in distribution.requires or ())
-        found.setdefault(name, {required for required, _constraint, marker in wanted if applies(marker, "")})
-    return found
-
-
-def of_the_application(versions, required):
-    """Return the versions without Flower and without what only Flower requires.
-
-    It watches the application and is no part of it: installed later, it must not restart the workers.
-    """
-    left_out = {"flower"} & set(versions)
-    while True:
-        more = {
-            name
-            for name in set(versions) - left_out - {"celery"}
-            if required_by(name, required) and required_by(name, required) <= left_out
-        }
-        if not more:
-            return {name: version for name, version in versions.items() if name not in left_out}
-        left_out |= more
-
-
-def required_by(name, required):
-    """Return the distributions that require one, itself left out."""
-    return {other for other, names in required.items() if name in names and other != name}
-
-
-def revision(folder, versions):
-    """Return a digest of the source tree and of the installed distributions."""
-    # Packages of one version are others for another Python.
-    digest = hashlib.sha256("python=={0[0]}.{0[1]}\n".format(platform.python_version_tuple()).encode("utf-8"))
-    for name, version in sorted(versions.items()):
-        digest.update("{0}=={1}\n".format(name, version).encode("utf-8"))
-    budget = MOST_BYTES
-    for path, full in itertools.islice(tree(folder) if folder else (), MOST_FILES):
-        try:
-            size = os.lstat(full).st_size
-            budget -= size
-            data = content(full) if budget > 0 else b""
-        except OSError:
-            size, data = 0, b"unreadable"
-        digest.update("{0}\0{1}\0".format(path, size).encode("utf-8", "surrogateescape") + data)
-    return digest.hexdigest()
-
-
-def tree(folder):
-    """Yield relative and full path of the files that make up a source tree, in a fixed order."""
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS and not name.endswith(".egg-info"))
-        for name in sorted(files):
-            if not name.endswith((".pyc", ".pyo")):
-                full = os.path.join(root, name)
-                yield os.path.relpath(full, folder), full
-
-
-def content(path):
-    """Return the digest of a file's content, or where a link leads; a pipe or a socket has none."""
-    if os.path.islink(path):
-        return os.fsencode(os.readlink(path))
-    digest = hashlib.sha256()
-    if os.path.isfile(path):
-        with open(path, "rb") as stream:
-            for block in iter(lambda: stream.read(1 << 20), b""):
-                digest.update(block)
-    return digest.digest()
