@@ -43,7 +43,7 @@ class Part:
     gets_second_try: bool = False
     junit: str = ""  # a pattern below the checkout
     stage: str = ""  # a pattern of lines that begin a stage; its group is the stage's name
-    slots: int = 1  # how many of the places for parts that run side by side it takes
+    slots: int = 2  # how many of the places for parts that run side by side it takes
     alone: bool = False  # nothing may run beside it
     timeout: int = 40 * MINUTE  # seconds; only to end what hangs
     not_here: int = -1  # the exit code that says: cannot be run on this machine
@@ -54,7 +54,7 @@ class Part:
         return self.name.partition("/")[0]
 
 
-def prepare(name, *argv, needs=(), slots=1):
+def prepare(name, *argv, needs=(), slots=2):
     """Make a part that only prepares."""
     return Part(f"prepare/{name}", argv, needs, is_test=False, slots=slots)
 
@@ -63,8 +63,8 @@ PREPARATION = (
     prepare("docker", "scripts/docker.sh"),
     prepare("environment", "scripts/venv.sh", "dev"),
     # Both suites at once.
-    prepare("images", "scripts/images.sh", needs=("prepare/docker",), slots=2),
-    prepare("wheelhouse", "scripts/wheelhouse.sh", needs=("prepare/images",), slots=2),
+    prepare("images", "scripts/images.sh", needs=("prepare/docker",), slots=4),
+    prepare("wheelhouse", "scripts/wheelhouse.sh", needs=("prepare/images",), slots=4),
     prepare("packages", "scripts/packages.sh"),
 )
 NEEDS_TOOLS = ("prepare/environment", "prepare/packages")
@@ -89,8 +89,8 @@ def gate(name):
 
 
 def integration(name):
-    """Make the part of an integration target."""
-    return Part(f"integration/{name}", ("scripts/integration.sh", name), NEEDS_TOOLS, gets_second_try=True)
+    """Make the part of an integration target. It waits for brokers and workers most of the time."""
+    return Part(f"integration/{name}", ("scripts/integration.sh", name), NEEDS_TOOLS, gets_second_try=True, slots=1)
 
 
 def unit_reports(stream=""):
@@ -98,7 +98,7 @@ def unit_reports(stream=""):
     return f".cache/tree-units{stream}/ansible_collections/taskfleet/celery/tests/output/junit/*.xml"
 
 
-UNITS = Part("units/units", ("scripts/units.sh",), NEEDS_TOOLS, junit=unit_reports(), slots=2)
+UNITS = Part("units/units", ("scripts/units.sh",), NEEDS_TOOLS, junit=unit_reports(), slots=4)
 
 
 def core(version, check):
@@ -109,7 +109,7 @@ def core(version, check):
         NEEDS_TOOLS,
         stage=SANITY_STAGE if check == "sanity" else "",
         junit=unit_reports(f"-core-{version}") if check == "units" else "",
-        slots=2 if check == "units" else 1,
+        slots=4 if check == "units" else 2,
         not_here=3,
     )
 
@@ -128,7 +128,7 @@ def bench(name):
 def table(root, whole):
     """Return all parts, in the order in which they are begun."""
     names = sorted(path.parent.name for path in Path(root).glob("molecule/*/molecule.yml"))
-    long = [name for name in ("heal", "options", "fleet", "breathecode", "sentinel") if name in names]
+    long = [name for name in ("options", "heal", "fleet", "breathecode", "sentinel") if name in names]
     scenarios = [scenario(name, whole) for name in long + [name for name in names if name not in long]]
     targets = [path.parent.name for path in sorted(Path(root).glob("tests/integration/targets/*/aliases"))]
     # It takes as long as all others together.
@@ -142,7 +142,7 @@ def table(root, whole):
         UNITS,
         *(integration(name) for name in targets),
         gate("importer"),
-        Part("versions/versions", ("scripts/versions.sh",), NEEDS_TOOLS, slots=2, timeout=90 * MINUTE),
+        Part("versions/versions", ("scripts/versions.sh",), NEEDS_TOOLS, slots=4, timeout=90 * MINUTE),
         *(core(version, check) for version in CORES for check in CORE_CHECKS),
         *(bench(name) for name in benches),
     ]

@@ -15,7 +15,7 @@ from itertools import pairwise
 from testrun.outcome import FAILED, Outcome, counted
 
 # More than there are processors: a part that deploys or waits for a broker leaves them idle half of the time.
-PLACES = (os.cpu_count() or 2) + 2
+PLACES = 2 * ((os.cpu_count() or 2) + 2)
 SHOWN_LINES = 60  # of a part that failed
 GRACE = 20  # seconds from TERM to KILL
 
