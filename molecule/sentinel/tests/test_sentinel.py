@@ -58,9 +58,9 @@ def new_process_is_well(service, old):
     assert not service.host.on.file(f"/proc/{old}").exists
 
 
-def test_worker_survives_a_restart_by_sighup(host):
+def test_worker_survives_a_restart_by_sighup(worker_host):
     """Celery starts it anew in the same process, and the watchdog, of 25 s, has to hear of that one."""
-    worker = next(iter(host.workers))
+    worker = worker_host.workers[0]
     wait_for(lambda: is_well(worker), f"{worker.name} is well")
     old, ready_at = worker.pid, worker.heartbeat["ready_at"]
     signal(worker, "HUP")

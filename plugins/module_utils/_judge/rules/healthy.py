@@ -103,6 +103,9 @@ def idle(case):
     """It has nothing to do, as far as can be known without a task."""
     if not (case.control.answered_all() or case.heartbeats.confirmed()):
         return None
+    # Who does not answer must be seen alive: what the only heartbeat said may be over.
+    if case.control.silent() and len(case.heartbeats.fresh) < 2:
+        return None
     if any(case.work.loads(source)[-1:] not in ([], [0]) for source in (CONTROL, HOST)):
         return None
     empty = [source for source in (CONTROL, HOST) if case.work.loads(source)]

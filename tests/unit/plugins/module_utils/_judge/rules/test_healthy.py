@@ -77,3 +77,14 @@ def test_tasks_that_others_account_for_do_not_wait_for_a_limit():
     fleet = ExampleFleet(sentinel=False).queue_says(unacked=1).set_reply("rate_limits", [{"shop.add": "1/h"}] * 2)
     fleet.set_reply("active", [[task(number=1, started=T0 - 10, pid=2001)]] * 2, node="w2@web1")
     assert fleet.verdict()["activity"] != "rate_limited"
+
+
+def test_silent_node_whose_only_heartbeat_is_old_is_not_called_idle():
+    fleet = ExampleFleet().deaf()
+    first, second = (look["heartbeat"] for look in fleet.looks())
+    second.update(first)
+    assert outcome(fleet.verdict())[0] == "unknown"
+
+
+def test_silent_node_whose_sentinel_goes_on_does_not_answer():
+    assert outcome(ExampleFleet().deaf().verdict()) == ("misconfigured", "control_unreachable")
