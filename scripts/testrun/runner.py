@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from itertools import pairwise
+from pathlib import Path
 
 from testrun.outcome import FAILED, Outcome, counted
 
@@ -151,11 +152,23 @@ def follow(process, log, pattern):
     return [(name, later - moment) for (name, moment), (_next, later) in pairwise([*begun, ("", time.monotonic())])]
 
 
+def groups_of(session):
+    """Return the process groups of a session. timeout(1) makes one of its own for what it runs."""
+    groups = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            _state, _parent, group, of_session = path.read_text().rpartition(")")[2].split()[:4]
+            if int(of_session) == session:
+                groups.add(int(group))
+    return groups
+
+
 def end(process):
-    """End a process and all that it has started."""
+    """End a process and all of its session."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+        for group in groups_of(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=GRACE)
             return

@@ -103,8 +103,10 @@ def test_part_that_is_to_be_alone_is_alone(run, tmp_path):
     assert [one.word for one in outcomes] == ["ok"] * 3
 
 
-def test_part_that_hangs_is_ended_with_its_children(run, tmp_path):
-    [hung] = run(part("hung", f"sleep 600 & echo $! >{tmp_path}/child; wait", timeout=1))
+# timeout(1) takes what it runs into a process group of its own.
+@pytest.mark.parametrize("child", ["sleep 600", "timeout 600 sleep 600"])
+def test_part_that_hangs_is_ended_with_its_children(run, tmp_path, child):
+    [hung] = run(part("hung", f"{child} & echo $! >{tmp_path}/child; wait", timeout=1))
     assert hung.word == "FAILED"
     assert "ended after 1 s" in hung.reasons[0]
     child = int((tmp_path / "child").read_text())
