@@ -119,7 +119,7 @@ def required_by(name, required):
 def revision(folder, versions, elsewhere=()):
     """Return a digest of the source tree, of the installed distributions, and of Python files elsewhere."""
     # Packages of one version are others for another Python.
-    digest = hashlib.sha256("python=={0[0]}.{0[1]}\n".format(platform.python_version_tuple()).encode("utf-8"))
+    digest = hashlib.sha256("python=={0}\n".format(".".join(platform.python_version_tuple()[:2])).encode("utf-8"))
     for name, version in sorted(versions.items()):
         digest.update("{0}=={1}\n".format(name, version).encode("utf-8"))
     budget = MOST_BYTES
