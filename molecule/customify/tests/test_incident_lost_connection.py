@@ -18,7 +18,8 @@ def test_worker_that_answers_and_never_takes_a_task_is_restarted():
         assert HOST.answers("ping", worker.node) == {worker.node: {"ok": "pong"}}
         assert EMAIL in HOST.answers("registered", worker.node)[worker.node]
         seen = concluded("health")
-        assert seen.verdicts.pop(worker.node) == ("stuck", "connection_lost"), seen.causes
+        # Which of the two shows first depends on what its sentinel sees first: no word from the broker, or no work taken.
+        assert seen.verdicts[worker.node] in [("stuck", "connection_lost"), ("stuck", "not_consuming")], seen.causes
         others = {entry["verdict"] for entry in seen.report["nodes"] if entry["node"] != worker.node}
         assert others == {"healthy"}, seen.causes
         healed = concluded("restart_idle")
