@@ -17,6 +17,8 @@ import tempfile
 
 COMMAND = "taskfleet-helper"
 
+MODULE_FILE = "taskfleet_helper.py"
+
 _METADATA = "Metadata-Version: 2.1\nName: taskfleet-helper\nVersion: 1\n"
 _ENTRY_POINTS = "[celery.commands]\n{0} = taskfleet_helper:run\n".format(COMMAND)
 _MODULE = """import click
@@ -37,12 +39,17 @@ def plugin(source):
         os.mkdir(metadata)
         _write(os.path.join(metadata, "METADATA"), _METADATA)
         _write(os.path.join(metadata, "entry_points.txt"), _ENTRY_POINTS)
-        _write(os.path.join(directory, "taskfleet_helper.py"), _MODULE.format(COMMAND, source))
+        _write(os.path.join(directory, MODULE_FILE), _MODULE.format(COMMAND, source))
         for path in (metadata, directory):
             os.chmod(path, 0o755)
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def is_plugin(directory):
+    """Whether a directory is such a one."""
+    return os.path.exists(os.path.join(directory, MODULE_FILE))
 
 
 def _write(path, text):

@@ -17,6 +17,7 @@ from importlib.machinery import PathFinder
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.celery_plugin import is_plugin
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.versions import applies, requirement
 
 SKIPPED_FOLDERS = {".git", ".hg", ".svn", "__pycache__"}
@@ -39,7 +40,8 @@ def code_digest(source_dir, app):
     required = {name: one["needs"] for name, one in distributions.items()}
     own = {name: distributions[name] for name in of_the_application(versions, required)}
     editable = [one["folder"] for one in own.values() if one["folder"]]
-    on_path = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    # Each look through the application's own command has a directory of its own.
+    on_path = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if not is_plugin(folder)]
     elsewhere = folders_elsewhere([*on_path, *editable, *folders_of(app)], source_dir)
     return revision(source_dir, {name: one["version"] + one["origin"] for name, one in own.items()}, elsewhere)
 

@@ -10,6 +10,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.celery_plugin import plugin
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import revision as remote
 
 
@@ -141,6 +142,15 @@ def test_tree_that_is_installed_as_editable(digest, tmp_path):
 def test_folder_on_pythonpath(digest, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"/no/such/folder::{tmp_path / 'lib'}")
     assert other_code(tmp_path / "lib" / "extra.py", digest)
+
+
+def test_directory_of_the_look_itself_is_no_code_of_the_application(digest, monkeypatch):
+    found = []
+    for _look in range(2):
+        with plugin("pass") as directory:
+            monkeypatch.setenv("PYTHONPATH", directory)
+            found.append(digest())
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("file", ["shop/tasks.py", "shop.py"])
