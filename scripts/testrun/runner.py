@@ -121,6 +121,8 @@ class Runner:
             self.processes.discard(process)
         seconds = time.monotonic() - begun
         if seconds >= part.timeout:
+            # A shell that waits for what was ended before it ends well.
+            code = code or -signal.SIGTERM
             with log.open("a") as file:
                 file.write(f"FAILED {part.name}: ended after {part.timeout} s, which is more than it may ever take\n")
         return counted(part, code, seconds, stages, log, self.root)
