@@ -68,3 +68,11 @@ def value_in_words(value):
     if isinstance(value, bool):
         return str(value).lower()
     return "{0!r}, {1}".format(value, words) if isinstance(value, (int, float, str)) else words
+
+
+def listing(values):
+    """Return values as text: a, b and c."""
+    texts = [str(value) for value in values]
+    if len(texts) < 2:
+        return "".join(texts) or "nothing"
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import integer, value_in_words
-from ansible_collections.taskfleet.celery.plugins.module_utils._declare.preflight.registry import listing
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import (
+    integer,
+    listing,
+    value_in_words,
+)
 
 STEPS = ("operation", "soft", "hard", "stop")
 

@@ -21,7 +21,7 @@ from typing import Any, Callable
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.secrets import mask
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.urls import UNREADABLE, is_readable
-from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import type_in_words
+from ansible_collections.taskfleet.celery.plugins.module_utils._common.values import listing, type_in_words
 
 REFUSE = "refuse"
 WARN = "warn"
@@ -137,14 +137,6 @@ def message(problems: list[Problem]) -> str:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     blocks = [f"{number}. {problem}" for number, problem in enumerate(problems, 1)]
     return "\n".join([f"Preflight found {count}. This step changed nothing.", *blocks])
-
-
-def listing(values: Any) -> str:
-    """Return values as text: a, b and c."""
-    texts = [str(value) for value in values]
-    if len(texts) < 2:
-        return "".join(texts) or "nothing"
-    return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def some_of(values: Any) -> str:
