@@ -66,11 +66,12 @@ VISIBILITY_TIMEOUTS = {"redis": 3600, "sentinel": 3600, "sqs": 1800}
 
 def main(arguments, tell):
     """Report the application step by step, so that a step that never ends leaves the ones before it."""
-    versions = installed()
+    distributions = installed()
+    versions = {name: one["version"] for name, one in distributions.items()}
     tell(
         stage="versions",
         versions=dict({name: versions.get(name) for name in DISTRIBUTIONS}, python=platform.python_version()),
-        revision=code_digest(arguments["source_dir"], arguments["app"]),
+        revision=code_digest(distributions, arguments["source_dir"], arguments["app"]),
     )
     tell(fit=fit(versions, os.environ.get("CELERY_BROKER_URL", "")), stage="import")
     try:

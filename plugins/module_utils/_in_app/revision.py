@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.celery_plugin import is_plugin
-from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.versions import applies, requirement
 
 SKIPPED_FOLDERS = {".git", ".hg", ".svn", "__pycache__"}
 SITE_FOLDERS = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
@@ -26,54 +25,34 @@ MOST_FILES = 50000
 MOST_BYTES = 256 * 1024 * 1024
 
 
-def code_digest(source_dir, app):
+def code_digest(distributions, source_dir, app):
     """Return a digest of the code that the application runs, whoever has laid it there.
 
     That is its source tree, what is installed beside it, and the Python files that it finds outside of both: on
     PYTHONPATH, in trees that are installed as editable, and where its own module lies.
 
+    :param dict distributions: as ``installed`` returns them.
     :param str source_dir: the deployed source tree, or None.
     :param str app: what ``celery -A`` gets.
     """
-    distributions = installed_code()
     versions = {name: one["version"] for name, one in distributions.items()}
     required = {name: one["needs"] for name, one in distributions.items()}
     own = {name: distributions[name] for name in of_the_application(versions, required)}
-    editable = [one["folder"] for one in own.values() if one["folder"]]
+    editable = [editable_folder(one["origin"]) for one in own.values()]
     # Each look through the application's own command has a directory of its own.
     on_path = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if not is_plugin(folder)]
     elsewhere = folders_elsewhere([*on_path, *editable, *folders_of(app)], source_dir)
-    return revision(source_dir, {name: one["version"] + one["origin"] for name, one in own.items()}, elsewhere)
-
-
-def installed_code():
-    """Return by distribution its version, its origin (PEP 610), the folder of an editable one, and what it requires."""
-    from importlib import metadata
-
-    found = {}
-    for distribution in metadata.distributions():
-        name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
-        # The first on the path is the one that is imported.
-        if not name or name in found:
-            continue
-        origin = distribution.read_text("direct_url.json") or ""
-        wanted = (requirement(text) for text in distribution.requires or ())
-        found[name] = {
-            "version": distribution.version,
-            # The commit or the digest, where the version may be the same.
-            "origin": " " + origin if origin else "",
-            "folder": editable_folder(origin),
-            "needs": {required for required, _constraint, marker in wanted if applies(marker, "")},
-        }
-    return found
+    # The commit or the digest of an origin, where the version may be the same.
+    identities = {name: " ".join(filter(None, (one["version"], one["origin"]))) for name, one in own.items()}
+    return revision(source_dir, identities, elsewhere)
 
 
 def editable_folder(origin):
     """Return the folder that a direct_url.json says is installed as editable, or None."""
     try:
-        told = json.loads(origin)
-        path = url2pathname(urlsplit(told["url"]).path)
-        return path if told["dir_info"].get("editable") else None
+        record = json.loads(origin)
+        path = url2pathname(urlsplit(record["url"]).path)
+        return path if record["dir_info"].get("editable") else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

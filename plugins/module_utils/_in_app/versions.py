@@ -19,15 +19,21 @@ EXTRAS = {"redis": "redis", "sentinel": "redis", "sqs": "sqs", "mongodb": "mongo
 
 
 def installed():
-    """Return names and versions of the installed distributions."""
+    """Return by distribution its version, its origin (the text of direct_url.json, PEP 610), and what it needs without extras."""
     from importlib import metadata
 
     found = {}
     for distribution in metadata.distributions():
         name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
         # The first on the path is the one that is imported.
-        if name:
-            found.setdefault(name, distribution.version)
+        if not name or name in found:
+            continue
+        wanted = (requirement(text) for text in distribution.requires or ())
+        found[name] = {
+            "version": distribution.version,
+            "origin": distribution.read_text("direct_url.json") or "",
+            "needs": {required for required, _constraint, marker in wanted if applies(marker, "")},
+        }
     return found
 
 

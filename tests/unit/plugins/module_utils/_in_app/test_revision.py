@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.taskfleet.celery.plugins.module_utils._common.celery_plugin import plugin
 from ansible_collections.taskfleet.celery.plugins.module_utils._in_app import revision as remote
+from ansible_collections.taskfleet.celery.plugins.module_utils._in_app.versions import installed
 
 
 @pytest.fixture
@@ -98,15 +99,15 @@ def distribution(name, version="1", requires=(), origin=None):
 @pytest.fixture
 def digest(monkeypatch, tmp_path):
     """Digest an application without a source tree, whose module is not found, in an empty environment."""
-    installed = []
-    monkeypatch.setattr("importlib.metadata.distributions", lambda: installed)
+    present = []
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: present)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.setattr(remote.sys, "path", [])
     monkeypatch.chdir(tmp_path)
 
     def digest_with(*distributions, app="nowhere.celery", source_dir=None):
-        installed[:] = distributions
-        return remote.code_digest(source_dir, app)
+        present[:] = distributions
+        return remote.code_digest(installed(), source_dir, app)
 
     return digest_with
 
